@@ -33,6 +33,11 @@ MAX_SEGMENTS = 254
 MAX_ATTEMPTS = 100
 """Names tried for one save: with random suffixes, two already means a broken backend."""
 
+# What is canonical beyond doubt, to spare nearly every name the long way.
+_PLAIN = re.compile(
+    r"(?:[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-]/){0,7}"
+    r"[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-]"
+)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _EXTENSION_BYTES = 64
 _RESERVED = ".openviper"
@@ -44,6 +49,8 @@ def canonical(name: str, *, location: str = "") -> str:
 
     Raises `InvalidNameError` for what no storage takes, `TypeError` for what is no string.
     """
+    if isinstance(name, str) and len(location) <= 256 and _PLAIN.fullmatch(name):
+        return str.__str__(name)
     segments = [part for part in _split(name) if part not in ("", ".")]
     if not segments:
         raise _refusal(name, "it is empty; give a relative path such as 'docs/report.pdf'")

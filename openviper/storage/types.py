@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias, TypedDict
 from openviper.storage.errors import StorageError
 
 __all__ = [
+    "Buffer",
     "Capabilities",
     "Content",
     "DeleteResult",
@@ -30,6 +31,10 @@ Support: TypeAlias = Literal["native", "emulated", "none"]
 """How a backend has an operation: by the service itself, by other operations, or not."""
 
 
+Buffer: TypeAlias = bytes | bytearray | memoryview
+"""Bytes in memory, whoever owns them."""
+
+
 class Readable(Protocol):
     """Describe an open binary file, sync or async, read from its current position."""
 
@@ -38,7 +43,7 @@ class Readable(Protocol):
         ...
 
 
-Content: TypeAlias = bytes | bytearray | memoryview | Path | Readable | AsyncIterable[bytes]
+Content: TypeAlias = Buffer | Path | Readable | AsyncIterable[bytes]
 """What can be saved. `str`, text files and sync iterables are a `TypeError`."""
 
 

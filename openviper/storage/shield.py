@@ -1,0 +1,47 @@
+"""Run what must not be left half done to its end, whatever cancels the caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+__all__ = ["to_the_end"]
+
+T = TypeVar("T")
+
+
+async def to_the_end(
+    work: Awaitable[T], *, undo: Callable[[T], Awaitable[object]] | None = None
+) -> T:
+    """Await `work` to its end; where the caller was cancelled meanwhile, undo it and say so.
+
+    However often the caller is cancelled, `work` and `undo` run to their ends first, so both
+    need time limits of their own. An error of `work` yields to the cancellation.
+    """
+    task = asyncio.ensure_future(work)
+    cancellation = await _outlast(task)
+    if cancellation is None:
+        return task.result()
+    if undo is not None and not task.cancelled() and task.exception() is None:
+        reversal = asyncio.ensure_future(undo(task.result()))
+        await _outlast(reversal)
+        _retrieve(reversal)
+    _retrieve(task)
+    raise cancellation
+
+
+async def _outlast(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancellation = cancellation or error
+    return cancellation
+
+
+def _retrieve(task: asyncio.Future[Any]) -> None:
+    """Mark a task's error as seen: the cancellation is what the caller learns of."""
+    if not task.cancelled():
+        task.exception()

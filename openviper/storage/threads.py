@@ -1,0 +1,50 @@
+"""Run blocking calls in threads, and never leave one running behind a cancelled task."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from openviper.storage.shield import to_the_end
+
+__all__ = ["file_threads", "in_file_thread", "in_thread"]
+
+T = TypeVar("T")
+
+# Few threads switch less than many; each is busy for microseconds, or waits for one fsync.
+_SIZE = 8
+_pool: ThreadPoolExecutor | None = None
+
+
+def file_threads() -> ThreadPoolExecutor:
+    """Return the pool for calls on local files, which never wait for a user's code."""
+    global _pool  # noqa: PLW0603 - one pool for the process, made when first needed
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_SIZE, thread_name_prefix="openviper-files")
+    return _pool
+
+
+async def in_file_thread(work: Callable[[], T], *, undo: Callable[[T], object] | None = None) -> T:
+    """Run `work` in a file thread, to its end; undo it there where the caller was cancelled."""
+    loop = asyncio.get_running_loop()
+    reverse = None
+    if undo is not None:
+        reverse = lambda done: loop.run_in_executor(file_threads(), undo, done)  # noqa: E731
+    return await to_the_end(loop.run_in_executor(file_threads(), work), undo=reverse)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run `work`, which may block for long, in one of the loop's own threads, to its end."""
+    return await to_the_end(asyncio.get_running_loop().run_in_executor(None, work))
+
+
+def _forget_pool() -> None:
+    global _pool  # noqa: PLW0603 - a forked child has none of its parent's threads
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)

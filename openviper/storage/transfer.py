@@ -1,0 +1,136 @@
+"""Bring content of any size to a driver: in one request, in parts, or as one stream."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from itertools import chain, repeat
+from typing import TypeAlias
+
+from openviper.storage.content import Source
+from openviper.storage.driver import Driver, PartUpload, PartWriter, StreamWriter, Write
+from openviper.storage.shield import to_the_end
+from openviper.storage.types import FileInfo
+
+__all__ = ["part_sizes", "upload"]
+
+Undo: TypeAlias = Callable[[FileInfo], Awaitable[object]]
+
+_STREAM_HEAD = 1 << 20
+_log = logging.getLogger("openviper.storage")
+
+
+async def upload(
+    driver: Driver, key: str, *, source: Source, write: Write, undo: Undo | None
+) -> FileInfo:
+    """Store all of `source` as `key`; nothing of it where the source or the driver fails.
+
+    What makes the file visible runs to its end even where the caller is cancelled; then
+    `undo` is awaited with what became visible.
+    """
+    size = _single_limit(driver)
+    first = await source.part(size)
+    if len(first) < size:
+        return await to_the_end(driver.put(key, first, write), undo=undo)
+    if isinstance(driver, StreamWriter):
+        return await driver.put_stream(key, _with_first(first, source), write)
+    second = await source.part(size)
+    if not second:
+        return await to_the_end(driver.put(key, first, write), undo=undo)
+    assert isinstance(driver, PartWriter)
+    return await _upload_parts(
+        driver, key, source=source, begun=[first, second], write=write, undo=undo
+    )
+
+
+def part_sizes(first: int, max_parts: int) -> Iterator[int]:
+    """Give the sizes of the parts of an upload of unknown length.
+
+    They stay `first` for half of the parts that the service allows, so that memory is flat,
+    and then double ten times: 8 MiB and 10,000 parts reach past the 5 TiB of S3.
+    """
+    half, step = max_parts // 2, max(1, max_parts // 20)
+    grown = chain.from_iterable(repeat(first << power, step) for power in range(1, 10))
+    return chain(repeat(first, half), grown, repeat(first << 10))
+
+
+def _single_limit(driver: Driver) -> int:
+    return driver.part_size if isinstance(driver, PartWriter) else _STREAM_HEAD
+
+
+async def _with_first(first: memoryview, source: Source) -> AsyncIterator[memoryview]:
+    yield first
+    async with aclosing(source.chunks()) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def _upload_parts(
+    writer: PartWriter,
+    key: str,
+    *,
+    source: Source,
+    begun: list[memoryview],
+    write: Write,
+    undo: Undo | None,
+) -> FileInfo:
+    sending = await to_the_end(writer.begin(key, write), undo=lambda begun: begun.abort())
+    visible = False
+
+    async def commit() -> FileInfo:
+        nonlocal visible
+        info = await sending.commit()
+        visible = True
+        return info
+
+    try:
+        await _send_parts(writer, sending, source=source, begun=begun)
+        return await to_the_end(commit(), undo=undo)
+    except BaseException:
+        if not visible:
+            await to_the_end(_abort(sending, key))
+        raise
+
+
+async def _send_parts(
+    writer: PartWriter, sending: PartUpload, *, source: Source, begun: list[memoryview]
+) -> None:
+    budget = writer.part_size * writer.max_concurrency
+    running: set[asyncio.Task[None]] = set()
+    sizes = part_sizes(writer.part_size, writer.max_parts)
+    try:
+        for number, size in enumerate(sizes, start=1):
+            data = begun.pop(0) if begun else await source.part(size)
+            if not data:
+                break
+            running.add(asyncio.create_task(sending.part(number, data)))
+            del data  # the task alone keeps it, and only until it is sent
+            while len(running) >= max(1, budget // size):
+                running = await _finish_one(running)
+        while running:
+            running = await _finish_one(running)
+    except BaseException:
+        await to_the_end(_cancel(running))
+        raise
+
+
+async def _finish_one(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    return running - done
+
+
+async def _cancel(running: set[asyncio.Task[None]]) -> None:
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _abort(sending: PartUpload, key: str) -> None:
+    try:
+        await sending.abort()
+    except Exception as error:  # noqa: BLE001 - what went wrong before is what counts
+        _log.warning("could not abort the upload of %r: %s", key, type(error).__name__)

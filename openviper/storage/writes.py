@@ -1,0 +1,173 @@
+"""Write a file under one name, or under the first free one, and know how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TypeAlias
+from uuid import uuid4
+
+from openviper.storage.attributes import WRITE_ID, Attributes, guess_content_type
+from openviper.storage.content import Source
+from openviper.storage.driver import NotSentError, Staged, Stager, Write
+from openviper.storage.errors import (
+    AlreadyExistsError,
+    NameConflictError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    StorageError,
+    UnavailableError,
+)
+from openviper.storage.place import Place
+from openviper.storage.shield import to_the_end
+from openviper.storage.transfer import upload
+from openviper.storage.types import FileInfo
+
+__all__ = ["Step", "Writer"]
+
+Step: TypeAlias = Callable[[str, Write], Awaitable[FileInfo]]
+"""Make something visible under a key: an upload, the commit of staged content, a copy."""
+
+
+class Writer:
+    """Carry out writes in one place."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._driver = place.driver
+        self._stages = isinstance(place.driver, Stager)
+
+    async def write(
+        self,
+        names: Iterator[str],
+        *,
+        source: Source,
+        attributes: Attributes,
+        create: bool,
+        if_match: str | None = None,
+    ) -> FileInfo:
+        """Store `source` under the first of `names` that is free for it."""
+        async with self._upload_step(source) as step:
+            return await self.run(
+                names,
+                step=step,
+                source=source,
+                attributes=attributes,
+                create=create,
+                if_match=if_match,
+                look_first=create and source.buffer is None and not self._stages,
+            )
+
+    async def run(
+        self,
+        names: Iterator[str],
+        *,
+        step: Step,
+        attributes: Attributes,
+        create: bool,
+        doing: str = "store",
+        source: Source | None = None,
+        if_match: str | None = None,
+        look_first: bool = False,
+    ) -> FileInfo:
+        """Try a step under each of `names` until one is free; return what is there then.
+
+        A name is passed over only where `create` finds it taken; any other error is final.
+        `look_first` spares content that would be sent in vain; it never decides.
+        """
+        taken: StorageError | None = None
+        used = False
+        for name in names:
+            if look_first and await self._is_taken(name):
+                taken = self._place.error(AlreadyExistsError, doing, name)
+                continue
+            if used and source is not None and not self._stages and not await source.rewind():
+                break
+            used = True
+            write = _write(name, attributes, create=create, if_match=if_match)
+            try:
+                return await self._attempt(name, step, write, doing=doing, source=source)
+            except NameConflictError:
+                raise
+            except AlreadyExistsError as error:
+                taken = error
+        assert taken is not None  # there was a name to try
+        raise taken
+
+    def undo(self, key: str, write: Write) -> Callable[[FileInfo], Awaitable[object]] | None:
+        """Take back a creation whose caller was cancelled and so never learnt of it."""
+        if not write.create:
+            return None
+        return lambda info: self._driver.delete(key, if_match=info.etag)
+
+    async def _is_taken(self, name: str) -> bool:
+        try:
+            await self._place.head(name)
+        except (NotFoundError, PermissionDeniedError):
+            return False
+        return True
+
+    async def _attempt(
+        self, name: str, step: Step, write: Write, *, doing: str, source: Source | None
+    ) -> FileInfo:
+        try:
+            async with self._place.guard(doing, name, source=source):
+                info = await step(self._place.key(name), write)
+        except (AlreadyExistsError, PreconditionFailedError, UnavailableError) as error:
+            info = await self._settled(name, write, error)
+        return replace(info, name=name)
+
+    async def _settled(self, name: str, write: Write, error: StorageError) -> FileInfo:
+        """Return what is stored where an error was only a lost reply; else raise it."""
+        cause = error.__cause__
+        if not self._driver.may_lose_replies or isinstance(error, NameConflictError):
+            raise error
+        if isinstance(cause, Exception) and self._driver.classify(cause) is NotSentError:
+            raise error
+        try:
+            info = await self._place.head(name)
+        except (NotFoundError, PermissionDeniedError):
+            raise error from cause
+        except UnavailableError:
+            raise OutcomeUnknownError(
+                f"{self._driver.backend}: could not learn whether {name!r} was stored: the "
+                "service does not answer; stat() it later and compare the write id",
+                name=name,
+                backend=self._driver.backend,
+                write_id=write.write_id,
+            ) from cause
+        if (info.metadata or {}).get(WRITE_ID) == write.write_id:
+            return info
+        raise error from cause
+
+    @asynccontextmanager
+    async def _upload_step(self, source: Source) -> AsyncIterator[Step]:
+        """Give the step that stores `source`: staged once, or uploaded for each name."""
+        driver = self._driver
+        if source.buffer is not None or not isinstance(driver, Stager):
+            yield lambda key, write: upload(
+                driver, key, source=source, write=write, undo=self.undo(key, write)
+            )
+            return
+        async with self._place.guard("store", None, source=source):
+            staged = await driver.stage(source.chunks())
+        try:
+            yield lambda key, write: self._commit(staged, key, write)
+        finally:
+            await to_the_end(staged.discard())
+
+    async def _commit(self, staged: Staged, key: str, write: Write) -> FileInfo:
+        return await to_the_end(staged.commit(key, write), undo=self.undo(key, write))
+
+
+def _write(name: str, attributes: Attributes, *, create: bool, if_match: str | None) -> Write:
+    return Write(
+        attributes=attributes,
+        content_type=attributes.content_type or guess_content_type(name),
+        write_id=uuid4().hex,
+        create=create,
+        if_match=if_match,
+    )
