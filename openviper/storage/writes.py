@@ -38,7 +38,6 @@ class Writer:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._driver = place.driver
-        self._stages = isinstance(place.driver, Stager)
 
     async def write(
         self,
@@ -50,6 +49,7 @@ class Writer:
         if_match: str | None = None,
     ) -> FileInfo:
         """Store `source` under the first of `names` that is free for it."""
+        staged = source.buffer is None and isinstance(self._driver, Stager)
         async with self._upload_step(source) as step:
             return await self.run(
                 names,
@@ -58,7 +58,8 @@ class Writer:
                 attributes=attributes,
                 create=create,
                 if_match=if_match,
-                look_first=create and source.buffer is None and not self._stages,
+                rewind=None if staged else source.rewind,
+                look_first=create and source.buffer is None and not staged,
             )
 
     async def run(
@@ -71,6 +72,7 @@ class Writer:
         doing: str = "store",
         source: Source | None = None,
         if_match: str | None = None,
+        rewind: Callable[[], Awaitable[bool]] | None = None,
         look_first: bool = False,
     ) -> FileInfo:
         """Try a step under each of `names` until one is free; return what is there then.
@@ -84,7 +86,7 @@ class Writer:
             if look_first and await self._is_taken(name):
                 taken = self._place.error(AlreadyExistsError, doing, name)
                 continue
-            if used and source is not None and not self._stages and not await source.rewind():
+            if used and rewind is not None and not await rewind():
                 break
             used = True
             write = _write(name, attributes, create=create, if_match=if_match)

@@ -1,0 +1,51 @@
+"""The checks: small async functions, one fact each, in the order of their sections."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from openviper.storage.testing.target import Target
+
+__all__ = ["CHECKS", "Check", "check"]
+
+CheckFunction: TypeAlias = "Callable[[Target], Awaitable[None]]"
+
+CHECKS: dict[str, Check] = {}
+"""Every check by its id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Hold one fact that every storage must show."""
+
+    id: str
+    """Section and fact: `save.taken-name-gets-another`."""
+    points: tuple[str, ...]
+    """Of the catalogue of contract points: `("S02",)`."""
+    requires: tuple[str, ...]
+    """Capabilities without which there is nothing to check."""
+    run: CheckFunction
+
+    @property
+    def summary(self) -> str:
+        """Return the fact as a sentence."""
+        return (self.run.__doc__ or "").partition("\n")[0]
+
+
+def check(
+    id: str,  # noqa: A002 - what it is
+    *points: str,
+    requires: tuple[str, ...] = (),
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Put a function into the registry; its docstring's first line is the fact."""
+
+    def register(run: CheckFunction) -> CheckFunction:
+        if id in CHECKS:
+            raise ValueError(f"there is a check {id!r} already")
+        CHECKS[id] = Check(id=id, points=points, requires=requires, run=run)
+        return run
+
+    return register

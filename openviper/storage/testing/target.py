@@ -1,0 +1,87 @@
+"""What a check works on: a storage in a place of its own, and ways around it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from openviper.storage.base import Storage
+
+__all__ = ["RawAccess", "Subject", "Target"]
+
+
+class RawAccess(Protocol):
+    """Reach a location's objects around the storage, keys relative to the location."""
+
+    async def put(self, key: str, data: bytes, *, content_encoding: str | None = None) -> None:
+        """Store an object under exactly this key, a folder marker `dir/` for one."""
+        ...
+
+    async def keys(self) -> list[str]:
+        """Return every key there is, hidden and temporary ones too."""
+        ...
+
+    async def open_uploads(self) -> list[str]:
+        """Return what uploads were begun and neither committed nor aborted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Describe a backend that is checked: how its storages are made, what its server can't."""
+
+    name: str
+    make: Callable[[str], Storage]
+    """Return a new storage at a location, on the same server or folder each time; picklable
+    where `crosses_processes`."""
+    server: str = ""
+    """The server and its version, for the table."""
+    nested: str = ""
+    """A location to put everything under."""
+    large: int = 3 << 20
+    """Bytes of content that goes the large way, through parts or a stream."""
+    shares_instances: bool = True
+    """Whether two storages of `make` with one location see the same files."""
+    crosses_processes: bool = False
+    raw: Callable[[str], RawAccess] | None = None
+    fetch: Callable[[str], Awaitable[bytes]] | None = None
+    """Return what an unauthenticated GET of a URL gives; None where nothing serves it."""
+    excuses: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Checks that can't be shown on this server, each with the server's fault."""
+
+    def new_location(self) -> str:
+        """Return a location that nobody has used."""
+        own = f"check-{uuid.uuid4().hex[:12]}"
+        return f"{self.nested}/{own}" if self.nested else own
+
+
+class Target:
+    """Give one check its storages, and close them after it."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.location = subject.new_location()
+        self.raw = subject.raw(self.location) if subject.raw else None
+        self.large = subject.large
+        self._stack = AsyncExitStack()
+        self.storage = self._make(self.location)
+
+    def another(self) -> Storage:
+        """Return a second instance on the same files; the same one where instances share none."""
+        return self._make(self.location) if self.subject.shares_instances else self.storage
+
+    def beside(self, ending: str) -> Storage:
+        """Return a storage whose location is this one's with an ending put to its name."""
+        return self._make(f"{self.location}{ending}")
+
+    async def aclose(self) -> None:
+        """Close every storage made here."""
+        await self._stack.aclose()
+
+    def _make(self, location: str) -> Storage:
+        storage = self.subject.make(location)
+        self._stack.push_async_callback(storage.aclose)
+        return storage

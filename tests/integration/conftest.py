@@ -1,0 +1,67 @@
+"""Start each server when a test first needs it, and print the matrix in the end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from openviper.storage.testing import Cell, Subject, render_matrix
+from servers import Server, start
+from tests.integration import subjects
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Callable[[str], Server]]:
+    """Give a server by its kind, started once a session."""
+    running: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def get(kind: str) -> Server:
+            if kind not in running:
+                started = start(kind)
+                stack.callback(started.stop)
+                running[kind] = started.server
+            return running[kind]
+
+        yield get
+
+
+@pytest.fixture(scope="session")
+def subject_of(server: Callable[[str], Server]) -> Callable[[str], Subject]:
+    """Give a backend of the conformance suite by its name, made once a session."""
+    made: dict[str, Subject] = {}
+
+    def get(name: str) -> Subject:
+        if name not in made:
+            made[name] = subjects.subject(name, server)
+        return made[name]
+
+    return get
+
+
+@pytest.fixture
+def record_cell(record_property: Callable[[str, object], None]) -> Callable[[Cell, Subject], None]:
+    """Keep a cell of the matrix in the test's report, which crosses xdist's processes."""
+
+    def record(cell: Cell, subject: Subject) -> None:
+        values = dataclasses.asdict(dataclasses.replace(cell, error=None))
+        record_property("cell", {**values, "server": subject.server})
+
+    return record
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    cells: dict[tuple[str, str], Cell] = {}
+    servers: dict[str, str] = {}
+    for report in [r for kind in terminalreporter.stats.values() for r in kind]:
+        for key, value in getattr(report, "user_properties", ()):
+            if key == "cell":
+                found = dict(value)
+                servers[found["subject"]] = found.pop("server")
+                cells[found["check"], found["subject"]] = Cell(**found)
+    if cells:
+        terminalreporter.section("conformance")
+        terminalreporter.write_line(render_matrix(cells.values(), servers=servers))
