@@ -27,6 +27,8 @@ class Check:
     """Of the catalogue of contract points: `("S02",)`."""
     requires: tuple[str, ...]
     """Capabilities without which there is nothing to check."""
+    needs: tuple[str, ...]
+    """Fields of `Subject` without which it can't be looked at: `("raw",)`."""
     run: CheckFunction
 
     @property
@@ -39,13 +41,14 @@ def check(
     id: str,  # noqa: A002 - what it is
     *points: str,
     requires: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Put a function into the registry; its docstring's first line is the fact."""
 
     def register(run: CheckFunction) -> CheckFunction:
         if id in CHECKS:
             raise ValueError(f"there is a check {id!r} already")
-        CHECKS[id] = Check(id=id, points=points, requires=requires, run=run)
+        CHECKS[id] = Check(id=id, points=points, requires=requires, needs=needs, run=run)
         return run
 
     return register

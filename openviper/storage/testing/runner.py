@@ -12,7 +12,7 @@ from openviper.storage.testing.target import Subject, Target
 
 __all__ = ["Cell", "Word", "run_check"]
 
-Word: TypeAlias = Literal["ok", "FAIL", "excused", "cap-"]
+Word: TypeAlias = Literal["ok", "FAIL", "excused", "cap-", "n/a"]
 
 CHECK_SECONDS = 120.0
 
@@ -34,6 +34,10 @@ def run_check(check: Check, subject: Subject) -> Cell:
         return Cell(
             check=check.id, subject=subject.name, word="excused", reason=subject.excuses[check.id]
         )
+    absent = [need for need in check.needs if getattr(subject, need) is None]
+    if absent:
+        reason = f"the subject has no {', '.join(absent)}"
+        return Cell(check=check.id, subject=subject.name, word="n/a", reason=reason)
     try:
         with asyncio.Runner() as runner:
             missing = runner.run(_run(check, subject))

@@ -49,6 +49,16 @@ class Subject:
     raw: Callable[[str], RawAccess] | None = None
     fetch: Callable[[str], Awaitable[bytes]] | None = None
     """Return what an unauthenticated GET of a URL gives; None where nothing serves it."""
+    missing_container: Callable[[], Storage] | None = None
+    """Return a storage whose bucket, container or root is not there."""
+    wrong_credentials: Callable[[], Storage] | None = None
+    """Return a storage whose secret is wrong."""
+    nobody_listens: Callable[[], Storage] | None = None
+    """Return a storage at an address that refuses connections."""
+    put_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What a PUT to a signed URL has to carry beside its content type."""
+    create_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What it has to carry beside these where the URL creates only."""
     excuses: Mapping[str, str] = field(default_factory=dict[str, str])
     """Checks that can't be shown on this server, each with the server's fault."""
 
