@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from openviper.storage.attributes import WRITE_ID, Attributes
-from openviper.storage.errors import NotFoundError, StorageError, UnavailableError
+from openviper.storage.errors import (
+    NotFoundError,
+    PermissionDeniedError,
+    StorageError,
+    UnavailableError,
+)
 from openviper.storage.types import Capabilities, FileInfo, Page
 
 __all__ = [
@@ -34,6 +39,7 @@ __all__ = [
     "Staged",
     "Stager",
     "StreamWriter",
+    "UnknownCredentialsError",
     "Write",
 ]
 
@@ -44,6 +50,10 @@ class AmbiguousNotFoundError(NotFoundError):
 
 class NotSentError(UnavailableError):
     """Stand, in `classify`, for a connection that was never made: nothing can have happened."""
+
+
+class UnknownCredentialsError(PermissionDeniedError):
+    """Stand, in `classify`, for credentials that are wrong: a bare 404 says nothing then."""
 
 
 class RangeNotSatisfiableError(StorageError):

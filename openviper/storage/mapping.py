@@ -10,10 +10,12 @@ from openviper.storage.driver import (
     Driver,
     NotSentError,
     RangeNotSatisfiableError,
+    UnknownCredentialsError,
 )
 from openviper.storage.errors import (
     AlreadyExistsError,
     ContainerNotFoundError,
+    ImproperlyConfiguredError,
     IntegrityError,
     InvalidNameError,
     NameConflictError,
@@ -42,6 +44,7 @@ _ADVICE: dict[type[StorageError], str] = {
     PermissionDeniedError: "access is denied; check the credentials and their rights",
     ContainerNotFoundError: "the bucket, container or root folder is missing; create it, or "
     "correct its name in the settings",
+    ImproperlyConfiguredError: "its settings can't work; the cause says which",
     IntegrityError: "the bytes do not match their checksum; send it again",
     StorageFullError: "no space or quota is left; free some and try again",
     UnavailableError: "the service could not be reached or failed; check its address and try later",
@@ -57,6 +60,7 @@ _ADVICE: dict[type[StorageError], str] = {
 _PUBLIC: dict[type[StorageError], type[StorageError]] = {
     AmbiguousNotFoundError: NotFoundError,
     NotSentError: UnavailableError,
+    UnknownCredentialsError: PermissionDeniedError,
 }
 
 
@@ -115,9 +119,10 @@ class Guard:
             return  # a bug, which stays one, or an error that says everything already
         if meaning is AmbiguousNotFoundError and not await self._probe.container_exists():
             meaning = ContainerNotFoundError
+        cause = error.__cause__ if isinstance(error, StorageError) else None
         raise described(
             meaning, doing=self._doing, name=self._name, backend=self._driver.backend
-        ) from error
+        ) from (cause or error)
 
 
 class ContainerProbe:
@@ -140,7 +145,8 @@ class ContainerProbe:
                     raise
                 if issubclass(meaning, NotFoundError | ContainerNotFoundError):
                     return False
-                if not issubclass(meaning, PermissionDeniedError):
+                refused = issubclass(meaning, PermissionDeniedError)
+                if not refused or meaning is UnknownCredentialsError:
                     raise described(
                         meaning,
                         doing="look for the container",
