@@ -34,7 +34,7 @@ def run_check(check: Check, subject: Subject) -> Cell:
         return Cell(
             check=check.id, subject=subject.name, word="excused", reason=subject.excuses[check.id]
         )
-    absent = [need for need in check.needs if getattr(subject, need) is None]
+    absent = [need for need in check.needs if getattr(subject, need) in (None, False)]
     if absent:
         reason = f"the subject has no {', '.join(absent)}"
         return Cell(check=check.id, subject=subject.name, word="n/a", reason=reason)
