@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from itertools import chain, repeat
@@ -57,7 +58,10 @@ def part_sizes(first: int, max_parts: int) -> Iterator[int]:
 
 
 def _single_limit(driver: Driver) -> int:
-    return driver.part_size if isinstance(driver, PartWriter) else _STREAM_HEAD
+    """Return from how many bytes on a driver has a better way than one request."""
+    if isinstance(driver, PartWriter):
+        return driver.part_size
+    return _STREAM_HEAD if isinstance(driver, StreamWriter) else sys.maxsize
 
 
 async def _with_first(first: memoryview, source: Source) -> AsyncIterator[memoryview]:

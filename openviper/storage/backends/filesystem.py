@@ -1,0 +1,297 @@
+"""Keep files in a local folder: durable, atomic, and never outside of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import aiofiles
+
+from openviper.conf import settings
+from openviper.storage.disk.files import Files, Temporary
+from openviper.storage.disk.listing import list_page
+from openviper.storage.disk.tree import Tree
+from openviper.storage.driver import Download, Write
+from openviper.storage.errors import (
+    AlreadyExistsError,
+    InvalidNameError,
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    StorageError,
+    StorageFullError,
+    UnavailableError,
+)
+from openviper.storage.portable import PortableStorage
+from openviper.storage.shield import to_the_end
+from openviper.storage.threads import file_threads, in_file_thread
+from openviper.storage.types import Capabilities, FileInfo, Page
+from openviper.storage.urls import join_url
+
+__all__ = ["FileSystemDriver", "FileSystemStorage"]
+
+_BLOCK = 1 << 20
+_CAPABILITIES = Capabilities(
+    read="native",
+    list="native",
+    put="native",
+    create_only="native",
+    replace_if_match="emulated",
+    copy="native",
+    metadata="native",
+)
+_MEANINGS: dict[int, type[StorageError]] = {
+    errno.ENOENT: NotFoundError,
+    errno.ENOTDIR: NotFoundError,
+    errno.EISDIR: NotFoundError,
+    errno.EEXIST: AlreadyExistsError,
+    errno.EACCES: PermissionDeniedError,
+    errno.EPERM: PermissionDeniedError,
+    errno.EROFS: PermissionDeniedError,
+    errno.ELOOP: PermissionDeniedError,
+    errno.ENAMETOOLONG: InvalidNameError,
+    errno.ENOSPC: StorageFullError,
+    errno.EDQUOT: StorageFullError,
+    errno.EFBIG: StorageFullError,
+    errno.EMFILE: UnavailableError,
+    errno.ENFILE: UnavailableError,
+    errno.ENOMEM: UnavailableError,
+    errno.EAGAIN: UnavailableError,
+    errno.ESTALE: UnavailableError,
+}
+
+
+class FileSystemStorage(PortableStorage):
+    """Store files in a folder of this machine.
+
+    When `save` returns, the file and its directories are on disk, unless `durable=False`.
+    POSIX only; names are as exact as the file system is (case-sensitive ones: exactly).
+    """
+
+    def __init__(
+        self,
+        location: str | os.PathLike[str] | None = None,
+        base_url: str | None = None,
+        *,
+        durable: bool = True,
+        file_mode: int = 0o644,
+        dir_mode: int = 0o755,
+    ) -> None:
+        """Store below the folder `location`, whose files are served below `base_url`.
+
+        None is `settings.MEDIA_ROOT` and `settings.MEDIA_URL`. A relative location is below
+        the working directory at first use, and stays there.
+        `file_mode` and `dir_mode` are set whatever the umask.
+        """
+        folder = None if location is None else os.fspath(location)
+        super().__init__(
+            FileSystemDriver(folder, durable=durable, file_mode=file_mode, dir_mode=dir_mode),
+            arguments={
+                "location": folder,
+                "base_url": base_url,
+                "durable": durable,
+                "file_mode": file_mode,
+                "dir_mode": dir_mode,
+            },
+            base_url=base_url,
+        )
+
+
+class FileSystemDriver:
+    """Run each small operation in one hop to a thread, and streams a block at a time."""
+
+    backend = "filesystem"
+    capabilities = _CAPABILITIES
+    may_lose_replies = False
+
+    def __init__(self, folder: str | None, *, durable: bool, file_mode: int, dir_mode: int) -> None:
+        self._folder = folder
+        self._durable = durable
+        self._file_mode = file_mode
+        self._dir_mode = dir_mode
+        self._opened: tuple[Tree, Files] | None = None
+
+    def url(self, key: str) -> str:
+        """Return the address below `settings.MEDIA_URL`."""
+        return join_url(settings.MEDIA_URL, key)
+
+    async def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
+        """Write a small file."""
+        return await in_file_thread(partial(self._files.put, key, data, write))
+
+    async def stage(self, chunks: AsyncIterator[memoryview]) -> _Staged:
+        """Write the chunks to a temporary file."""
+        staged = _Staged(
+            self._files, await in_file_thread(self._files.begin, undo=self._files.discard)
+        )
+        try:
+            await staged.write(chunks)
+        except BaseException:
+            await to_the_end(staged.discard())
+            raise
+        return staged
+
+    @asynccontextmanager
+    async def get(
+        self,
+        key: str,
+        *,
+        start: int,
+        end: int | None,
+        if_match: str | None,
+        chunk_size: int,  # noqa: ARG002
+    ) -> AsyncGenerator[Download, None]:
+        """Open a read; a range of up to 1 MiB is read and closed in the same hop."""
+        fd, info, head = await in_file_thread(
+            partial(self._read_head, key, start, end), undo=_close_opened
+        )
+        try:
+            if if_match is not None and info.etag != if_match:
+                raise PreconditionFailedError
+            stop = info.size if end is None else min(end, info.size)
+            yield Download(info=info, chunks=_chunks(fd, head, start + len(head), stop))
+        finally:
+            if fd is not None:
+                await in_file_thread(partial(os.close, fd))
+
+    async def head(self, key: str) -> FileInfo:
+        """Return what is known of a file."""
+        return await in_file_thread(partial(self._files.head, key))
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """Delete a file and the directories that are empty then."""
+        await in_file_thread(partial(self._files.delete, key, if_match))
+
+    async def list_page(
+        self,
+        prefix: str,
+        *,
+        delimiter: Literal["/"] | None,
+        limit: int,
+        token: str | None,
+        start_after: str | None,
+    ) -> Page:
+        """List; the token is the last key of the page before."""
+        return await in_file_thread(
+            partial(
+                list_page,
+                self._tree,
+                prefix,
+                recursive=delimiter is None,
+                limit=limit,
+                after=token or start_after or "",
+            )
+        )
+
+    async def copy(self, source: FileInfo, key: str, write: Write) -> FileInfo:
+        """Copy a file."""
+        return await in_file_thread(partial(self._files.copy, source, key, write))
+
+    async def move(self, source: FileInfo, key: str, write: Write) -> FileInfo:
+        """Rename a file."""
+        return await in_file_thread(partial(self._files.move, source, key, write))
+
+    async def aclose(self) -> None:
+        """Close nothing: no descriptor is kept."""
+
+    def classify(self, error: Exception) -> type[StorageError] | None:
+        """Judge by errno."""
+        if not isinstance(error, OSError):
+            return None
+        return _MEANINGS.get(error.errno or 0, StorageError)
+
+    @property
+    def _tree(self) -> Tree:
+        return self._open()[0]
+
+    @property
+    def _files(self) -> Files:
+        return self._open()[1]
+
+    def _open(self) -> tuple[Tree, Files]:
+        """Fix the root at first use."""
+        if self._opened is None:
+            folder = settings.MEDIA_ROOT if self._folder is None else self._folder
+            tree = Tree(
+                Path(os.path.abspath(folder)),  # noqa: PTH100 - Path.absolute keeps ".."
+                durable=self._durable,
+                dir_mode=self._dir_mode,
+            )
+            files = Files(tree, durable=self._durable, file_mode=self._file_mode)
+            self._opened = (tree, files)
+        return self._opened
+
+    def _read_head(
+        self, key: str, start: int, end: int | None
+    ) -> tuple[int | None, FileInfo, bytes]:
+        """Open a file and read its first block; close it where that is all."""
+        fd, info = self._files.open(key)
+        try:
+            stop = info.size if end is None else min(end, info.size)
+            head = os.pread(fd, min(_BLOCK, max(0, stop - start)), start)
+            if start + len(head) < stop:
+                kept, fd = fd, -1
+                return kept, info, head
+            return None, info, head
+        finally:
+            if fd != -1:
+                os.close(fd)
+
+
+class _Staged:
+    """Hold a temporary file until it has a name."""
+
+    def __init__(self, files: Files, temporary: Temporary) -> None:
+        self._files = files
+        self._temporary = temporary
+
+    async def write(self, chunks: AsyncIterator[memoryview]) -> None:
+        """Write chunks as they come, about 1 MiB in one hop."""
+        file: Any  # Any: aiofiles has no public name for what it opens
+        async with aiofiles.open(
+            self._temporary.fd, "wb", closefd=False, executor=file_threads()
+        ) as file:
+            batch: list[memoryview] = []
+            size = 0
+            async for chunk in chunks:
+                batch.append(chunk)
+                size += len(chunk)
+                if size >= _BLOCK:
+                    await to_the_end(file.writelines(batch))
+                    batch, size = [], 0
+            await to_the_end(file.writelines(batch))
+
+    async def commit(self, key: str, write: Write) -> FileInfo:
+        """Give the file its name."""
+        return await in_file_thread(partial(self._files.finish, self._temporary, key, write))
+
+    async def discard(self) -> None:
+        """Remove what has no name."""
+        await in_file_thread(partial(self._files.discard, self._temporary))
+
+
+async def _chunks(
+    fd: int | None, head: bytes, position: int, stop: int
+) -> AsyncGenerator[bytes, None]:
+    yield head
+    if fd is None:
+        return
+    file: Any  # Any: aiofiles has no public name for what it opens
+    async with aiofiles.open(fd, "rb", buffering=0, closefd=False, executor=file_threads()) as file:
+        await file.seek(position)
+        while position < stop:
+            block = await to_the_end(file.read(min(_BLOCK, stop - position)))
+            if not block:
+                return
+            position += len(block)
+            yield block
+
+
+def _close_opened(opened: tuple[int | None, FileInfo, bytes]) -> None:
+    if opened[0] is not None:
+        os.close(opened[0])

@@ -1,0 +1,1 @@
+"""Blocking work on a local folder, for `FileSystemStorage` to run in threads."""

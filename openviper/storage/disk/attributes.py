@@ -1,0 +1,82 @@
+"""Keep what belongs to a file in one extended attribute, and tell its version."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from openviper.storage.attributes import guess_content_type
+from openviper.storage.driver import Write
+from openviper.storage.errors import UnsupportedOperationError
+from openviper.storage.types import FileInfo
+
+__all__ = ["info_of", "keep", "keep_content_type"]
+
+_ATTRIBUTE = "user.openviper"
+_NONE = (errno.ENODATA, errno.ENOTSUP, errno.EPERM)
+_HEADERS = ("content_type", "cache_control", "content_disposition", "content_encoding")
+
+
+def keep(fd: int, write: Write) -> None:
+    """Keep the attributes of a write, and its id as the file's version.
+
+    A file system without extended attributes is fine for a write that gives none.
+    """
+    said = {name: getattr(write.attributes, name) for name in _HEADERS}
+    said |= {"metadata": dict(write.attributes.metadata), "version": write.write_id}
+    try:
+        _set(fd, {name: value for name, value in said.items() if value})
+    except OSError as error:
+        if error.errno not in _NONE:
+            raise
+        if not write.attributes.is_plain():
+            raise UnsupportedOperationError(
+                "filesystem: this file system keeps no extended attributes, so no content type, "
+                "headers or metadata: leave them out, or use another file system",
+                backend="filesystem",
+            ) from error
+
+
+def keep_content_type(fd: int, content_type: str | None) -> None:
+    """Keep the type of a file whose name, from which it was guessed, is about to change."""
+    kept = _kept(fd)
+    if kept and content_type and "content_type" not in kept:
+        _set(fd, {**kept, "content_type": content_type})
+
+
+def info_of(key: str, fd: int) -> FileInfo:
+    """Return what is known of an open file."""
+    status = os.fstat(fd)
+    kept = _kept(fd)
+    # Others may write a file in place and leave the attribute: its time and size count too.
+    version = str(kept.get("version") or f"{status.st_ino:x}")
+    return FileInfo(
+        name=key,
+        size=status.st_size,
+        modified=datetime.fromtimestamp(status.st_mtime, UTC),
+        etag=f"{version[:16]}-{status.st_mtime_ns:x}-{status.st_size:x}",
+        content_type=kept.get("content_type") or guess_content_type(key),
+        cache_control=kept.get("cache_control"),
+        content_disposition=kept.get("content_disposition"),
+        content_encoding=kept.get("content_encoding"),
+        metadata=kept.get("metadata") or {},
+    )
+
+
+def _set(fd: int, kept: dict[str, Any]) -> None:
+    if not hasattr(os, "setxattr"):  # Linux alone has these calls
+        raise OSError(errno.ENOTSUP, "no extended attributes")
+    os.setxattr(fd, _ATTRIBUTE, json.dumps(kept, ensure_ascii=False).encode())
+
+
+def _kept(fd: int) -> dict[str, Any]:  # Any: JSON that we wrote ourselves
+    if not hasattr(os, "getxattr"):
+        return {}
+    try:
+        kept = json.loads(os.getxattr(fd, _ATTRIBUTE))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}

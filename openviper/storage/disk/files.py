@@ -1,0 +1,246 @@
+"""Write, copy, move and delete files, each whole or not at all.
+
+New content is a complete temporary file in `.openviper/tmp`, which no listing shows. It
+becomes visible in one step: a hard link creates, a rename replaces.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from openviper.storage.disk.attributes import info_of, keep, keep_content_type
+from openviper.storage.disk.tree import Tree, split
+from openviper.storage.driver import Write
+from openviper.storage.errors import (
+    AlreadyExistsError,
+    NameConflictError,
+    NotFoundError,
+    PreconditionFailedError,
+    StorageError,
+    UnsupportedOperationError,
+)
+from openviper.storage.types import FileInfo
+
+__all__ = ["RESERVED", "Files", "Temporary", "open_file"]
+
+RESERVED = ".openviper"
+_TEMPORARY = (RESERVED, "tmp")
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_RACES = 100
+"""Times that a directory may vanish between its making and its use, before we give up."""
+
+
+@dataclass(slots=True)
+class Temporary:
+    """Hold a file that is being written, under a name that nobody knows."""
+
+    fd: int
+    leaf: str
+    named: bool = True
+
+
+class Files:
+    """Do the blocking part of every operation on files below one root."""
+
+    def __init__(self, tree: Tree, *, durable: bool, file_mode: int) -> None:
+        self._tree = tree
+        self._durable = durable
+        self._file_mode = file_mode
+
+    def begin(self) -> Temporary:
+        """Make an empty temporary file."""
+        leaf = uuid.uuid4().hex
+        with self._tree.folder(_TEMPORARY, create=True) as folder:
+            return Temporary(os.open(leaf, _NEW, 0o600, dir_fd=folder), leaf)
+
+    def finish(self, temporary: Temporary, key: str, write: Write) -> FileInfo:
+        """Give a written temporary file its attributes and a name; another may be tried after."""
+        os.fchmod(temporary.fd, self._file_mode)
+        keep(temporary.fd, write)
+        if self._durable:
+            os.fsync(temporary.fd)
+        info = info_of(key, temporary.fd)
+        with self._tree.folder(_TEMPORARY, create=True) as folder:
+            self._publish(folder, temporary.leaf, key, write)
+            temporary.named = False
+            if write.create:
+                os.unlink(temporary.leaf, dir_fd=folder)
+        return info
+
+    def discard(self, temporary: Temporary) -> None:
+        """Remove what is left of a temporary file."""
+        os.close(temporary.fd)
+        if temporary.named:
+            with suppress(OSError, StorageError), self._tree.folder(_TEMPORARY) as folder:
+                os.unlink(temporary.leaf, dir_fd=folder)
+
+    def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
+        """Write a small file from beginning to end."""
+        temporary = self.begin()
+        try:
+            with os.fdopen(temporary.fd, "wb", closefd=False) as file:
+                file.write(data)
+            return self.finish(temporary, key, write)
+        finally:
+            self.discard(temporary)
+
+    def open(self, key: str) -> tuple[int, FileInfo]:
+        """Open a file to read; the caller closes the descriptor."""
+        above, leaf = split(key)
+        with self._tree.folder(above) as folder:
+            fd = open_file(folder, leaf)
+        try:
+            return fd, info_of(key, fd)
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def head(self, key: str) -> FileInfo:
+        """Return what is known of a file."""
+        fd, info = self.open(key)
+        os.close(fd)
+        return info
+
+    def copy(self, source: FileInfo, key: str, write: Write) -> FileInfo:
+        """Copy the version `source`."""
+        fd, info = self.open(source.name)
+        with os.fdopen(fd, "rb") as origin:
+            _check_version(info, source.etag)
+            temporary = self.begin()
+            try:
+                with os.fdopen(temporary.fd, "wb", closefd=False) as file:
+                    shutil.copyfileobj(origin, file, 1 << 20)
+                return self.finish(temporary, key, write)
+            finally:
+                self.discard(temporary)
+
+    def move(self, source: FileInfo, key: str, write: Write) -> FileInfo:
+        """Rename the version `source`."""
+        above, leaf = split(source.name)
+        with self._locked(exclusive=True), self._tree.folder(above) as folder:
+            fd = open_file(folder, leaf)
+            try:
+                _check_version(info_of(source.name, fd), source.etag)
+                keep_content_type(fd, source.content_type)
+                self._publish(folder, leaf, key, write, locked=True)
+                if write.create:
+                    os.unlink(leaf, dir_fd=folder)
+                if self._durable:
+                    os.fsync(folder)
+                moved = info_of(key, fd)
+            finally:
+                os.close(fd)
+        self._tree.prune(above)
+        return moved
+
+    def delete(self, key: str, if_match: str | None) -> None:
+        """Delete a file, of one version if given, and directories that are empty then."""
+        above, leaf = split(key)
+        with (
+            self._tree.folder(above) as folder,
+            self._locked(exclusive=if_match is not None),
+        ):
+            if not stat.S_ISREG(os.lstat(leaf, dir_fd=folder).st_mode):
+                raise NotFoundError
+            if if_match is not None:
+                _check_current(folder, leaf, if_match)
+            os.unlink(leaf, dir_fd=folder)
+        self._tree.prune(above)
+
+    def _publish(
+        self, folder: int, leaf: str, key: str, write: Write, *, locked: bool = False
+    ) -> None:
+        """Give a file in `folder` the name `key`, in one step."""
+        above, final = split(key)
+        for _ in range(_RACES):
+            try:
+                with self._tree.folder(above, create=True) as target:
+                    self._place((folder, leaf), (target, final), write, locked=locked)
+                    if self._durable:
+                        os.fsync(target)
+                    return
+            except StorageError:  # some are FileExistsError or FileNotFoundError too
+                raise
+            except FileNotFoundError:  # a clean-up removed the directory before our step
+                os.stat(leaf, dir_fd=folder, follow_symlinks=False)
+            except (FileExistsError, IsADirectoryError) as error:
+                if not self._tree.is_directory([*above, final]):
+                    raise AlreadyExistsError from error
+                if not self._tree.remove_empty([*above, final]):
+                    raise NameConflictError from error
+        raise OSError(errno.EAGAIN, "directories vanish as fast as they are made")
+
+    def _place(
+        self, here: tuple[int, str], there: tuple[int, str], write: Write, *, locked: bool
+    ) -> None:
+        (folder, leaf), (target, final) = here, there
+        try:
+            if write.create:
+                os.link(leaf, final, src_dir_fd=folder, dst_dir_fd=target, follow_symlinks=False)
+                return
+            with self._locked(exclusive=write.if_match is not None, needed=not locked):
+                if write.if_match is not None:
+                    _check_current(target, final, write.if_match)
+                os.rename(leaf, final, src_dir_fd=folder, dst_dir_fd=target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            raise UnsupportedOperationError(
+                f"filesystem: another file system is mounted at the folder of {final!r}: make it "
+                "the location of a storage of its own",
+                backend="filesystem",
+            ) from error
+
+    @contextmanager
+    def _locked(self, *, exclusive: bool, needed: bool = True) -> Iterator[None]:
+        """Keep others of openviper from replacing while a version is compared and replaced."""
+        if not needed:
+            yield
+            return
+        with self._tree.folder((RESERVED,), create=True) as folder:
+            fd = os.open("lock", _LOCK, 0o600, dir_fd=folder)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(fd)
+
+
+def open_file(folder: int, leaf: str) -> int:
+    """Open a regular file in a directory; anything else there is no file."""
+    try:
+        fd = os.open(leaf, _READ, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+            raise NotFoundError from error
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise NotFoundError
+    return fd
+
+
+def _check_current(folder: int, leaf: str, etag: str) -> None:
+    try:
+        fd = open_file(folder, leaf)
+    except NotFoundError:
+        raise PreconditionFailedError from None
+    try:
+        _check_version(info_of(leaf, fd), etag)
+    finally:
+        os.close(fd)
+
+
+def _check_version(info: FileInfo, etag: str | None) -> None:
+    if info.etag != etag:
+        raise PreconditionFailedError
