@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias, TypeVar
 
-__all__ = ["fails", "same", "same_bytes"]
+__all__ = ["Calls", "each_fails", "fails", "same", "same_bytes"]
 
 E = TypeVar("E", bound=BaseException)
+
+Calls: TypeAlias = Mapping[str, Callable[[], Awaitable[object]]]
+"""What to do, by what to call it in a message."""
 
 
 async def fails(kind: type[E], call: Awaitable[object], *, doing: str) -> E:
@@ -21,6 +24,12 @@ async def fails(kind: type[E], call: Awaitable[object], *, doing: str) -> E:
             f"{doing}: expected {kind.__name__}, got {type(error).__name__}: {error}"
         ) from error
     raise AssertionError(f"{doing}: expected {kind.__name__}, got the result {result!r:.200}")
+
+
+async def each_fails(kind: type[Exception], calls: Calls, what: str) -> None:
+    """Fail unless each call, one after the other, raises an error of `kind`."""
+    for label, call in calls.items():
+        await fails(kind, call(), doing=f"{label} {what}")
 
 
 def same(found: object, expected: object, what: str) -> None:
