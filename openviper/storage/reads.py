@@ -39,6 +39,8 @@ async def stream(
             )
     except RangeNotSatisfiableError:
         return
+    if isinstance(download.chunks, AsyncGenerator):  # else the loop would close it, some day
+        opened.push_async_callback(download.chunks.aclose)
     try:
         left = _expected(download.info, start, end)
         while True:
