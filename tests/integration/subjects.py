@@ -98,6 +98,7 @@ def _s3(kind: str, server: Callable[[str], Server]) -> Subject:
         make=partial(s3, bucket, there.url, keys, region, kind == "moto"),
         server=f"{kind} {there.version}",
         large=2 * PART_SIZE + 1000,
+        part_size=PART_SIZE,
         crosses_processes=True,
         raw=partial(raw.S3Raw, bucket, there.url, keys, region),
     )

@@ -43,6 +43,8 @@ class Subject:
     """A location to put everything under."""
     large: int = 3 << 20
     """Bytes of content that goes the large way, through parts or a stream."""
+    part_size: int = 1 << 20
+    """Bytes over which content goes that way, in parts of so many."""
     shares_instances: bool = True
     """Whether two storages of `make` with one location see the same files."""
     crosses_processes: bool = False

@@ -1,5 +1,13 @@
 """Load every check into the registry."""
 
-from openviper.storage.testing.checks import saving
+from openviper.storage.testing.checks import (
+    readers,
+    reading,
+    saving,
+)
 
-__all__ = ["saving"]
+__all__ = [
+    "readers",
+    "reading",
+    "saving",
+]
