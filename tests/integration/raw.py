@@ -45,6 +45,7 @@ class FileSystemRaw:
             Path(folder, file).relative_to(self._folder).as_posix()
             for folder, _, files in os.walk(self._folder)
             for file in files
+            if Path(folder, file) != self._folder / ".openviper/lock"  # empty, and there to stay
         )
 
     async def open_uploads(self) -> list[str]:
