@@ -15,7 +15,7 @@ from openviper.storage.driver import Driver, PartUpload, PartWriter, StreamWrite
 from openviper.storage.shield import to_the_end
 from openviper.storage.types import FileInfo
 
-__all__ = ["part_sizes", "upload"]
+__all__ = ["abandon", "part_sizes", "upload"]
 
 Undo: TypeAlias = Callable[[FileInfo], Awaitable[object]]
 
@@ -57,6 +57,11 @@ def part_sizes(first: int, max_parts: int) -> Iterator[int]:
     return chain(repeat(first, half), grown, repeat(first << 10))
 
 
+async def abandon(sending: PartUpload, key: str) -> None:
+    """Abort an upload, whatever happens meanwhile; a failure of that is only logged."""
+    await to_the_end(_abort(sending, key))
+
+
 def _single_limit(driver: Driver) -> int:
     """Return from how many bytes on a driver has a better way than one request."""
     if isinstance(driver, PartWriter):
@@ -94,7 +99,7 @@ async def _upload_parts(
         return await to_the_end(commit(), undo=undo)
     except BaseException:
         if not visible:
-            await to_the_end(_abort(sending, key))
+            await abandon(sending, key)
         raise
 
 
