@@ -1,0 +1,261 @@
+"""Reach one bucket through aioboto3: a session and a client per loop, attempts, addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import aioboto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.handlers import add_expect_header
+
+from openviper.storage.backends.s3_errors import classify, code_of
+from openviper.storage.driver import NotSentError
+from openviper.storage.errors import ThrottledError, UnavailableError
+from openviper.storage.perloop import PerLoop
+from openviper.storage.secrets import Secret, reveal
+
+__all__ = ["AddressingStyle", "Bucket", "Reply", "S3Options"]
+
+AddressingStyle: TypeAlias = Literal["auto", "path", "virtual"]
+Reply: TypeAlias = dict[str, Any]
+"""What the SDK returns: its shapes are known to botocore's models only."""
+
+_PIECE = 256 << 10
+_SDK_LOGGERS = tuple(
+    f"botocore.{module}"
+    for module in ("auth", "client", "endpoint", "hooks", "httpchecksum", "parsers", "regions")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Options:
+    """Hold how a bucket is reached; raise `ValueError` for what can't be meant."""
+
+    bucket: str
+    endpoint_url: str | None
+    region: str | None
+    access_key: Secret | None
+    secret_key: Secret | None
+    session_token: Secret | None
+    profile: str | None
+    addressing_style: AddressingStyle
+    timeout: float
+    max_attempts: int
+    max_pool_connections: int
+
+    def __post_init__(self) -> None:
+        if not self.bucket or not isinstance(self.bucket, str):
+            raise ValueError(f"bucket is the name of a bucket, not {self.bucket!r}")
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key go together: give both or neither")
+        if self.session_token is not None and self.access_key is None:
+            raise ValueError("session_token goes with access_key and secret_key")
+        if self.addressing_style not in ("auto", "path", "virtual"):
+            raise ValueError(
+                f"addressing_style is 'auto', 'path' or 'virtual', not {self.addressing_style!r}"
+            )
+        if not (math.isfinite(self.timeout) and self.timeout > 0):
+            raise ValueError(f"timeout is a positive number of seconds, not {self.timeout!r}")
+        for option in ("max_attempts", "max_pool_connections"):
+            if getattr(self, option) < 1:
+                raise ValueError(f"{option} is 1 or more, not {getattr(self, option)!r}")
+        self._check_endpoint()
+
+    def _check_endpoint(self) -> None:
+        if self.endpoint_url is None:
+            return
+        parts = urlsplit(self.endpoint_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("endpoint_url is http:// or https:// and a host, without credentials")
+
+    @property
+    def is_third_party(self) -> bool:
+        """Tell whether the service is surely not AWS's own."""
+        host = urlsplit(self.endpoint_url or "").hostname
+        return host is not None and not re.search(r"(^|\.)amazonaws\.com(\.cn)?$", host)
+
+    @property
+    def base_url(self) -> str:
+        """Return the public address of the bucket, as far as the options tell it."""
+        if self.endpoint_url is not None:
+            parts = urlsplit(self.endpoint_url)
+            if self.addressing_style == "virtual":
+                return urlunsplit(parts._replace(netloc=f"{self.bucket}.{parts.netloc}"))
+            return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{self.bucket}"))
+        suffix = ".cn" if (self.region or "").startswith("cn-") else ""
+        host = f"s3.{self.region}.amazonaws.com{suffix}" if self.region else "s3.amazonaws.com"
+        # A certificate for *.s3… is good for one label only, so not for names with dots.
+        if self.addressing_style == "path" or "." in self.bucket:
+            return f"https://{host}/{self.bucket}"
+        return f"https://{self.bucket}.{host}"
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Any, None]:  # Any: clients are made at run time
+        """Open a client of a session of its own."""
+        _mask_logs()
+        session = aioboto3.Session(
+            aws_access_key_id=reveal(self.access_key),
+            aws_secret_access_key=reveal(self.secret_key),
+            aws_session_token=reveal(self.session_token),
+            region_name=self.region,
+            profile_name=self.profile,
+        )
+        config = self._config()
+        async with session.client("s3", endpoint_url=self.endpoint_url, config=config) as client:
+            # One round trip less for each write: no server may answer before it has the body
+            # with anything that would spare more than one part.
+            client.meta.events.unregister("before-call.s3", add_expect_header)
+            yield client
+
+    def _config(self) -> Config:
+        style = self.addressing_style
+        if style == "auto" and self.endpoint_url is not None:
+            style = "path"
+        # Others may store the trailing checksums of AWS's SDKs as content:
+        # https://github.com/boto/boto3/issues/4392
+        checksums = (
+            {
+                "request_checksum_calculation": "when_required",
+                "response_checksum_validation": "when_required",
+            }
+            if self.is_third_party
+            else {}
+        )
+        return Config(
+            signature_version="s3v4",
+            s3={"addressing_style": style},
+            connect_timeout=self.timeout,
+            read_timeout=self.timeout,
+            retries={"total_max_attempts": 1},  # `Bucket.call` tries again
+            max_pool_connections=self.max_pool_connections,
+            **checksums,
+        )
+
+
+class Bucket:
+    """Call operations on one bucket, again where an answer was no answer."""
+
+    def __init__(self, options: S3Options) -> None:
+        self.options = options
+        self._clients: PerLoop[Any] = PerLoop(options.connect)  # Any: see `connect`
+
+    async def call(self, operation: str, **parameters: object) -> Reply:
+        """Call an operation of the SDK on the bucket; a `memoryview` as Body is not copied.
+
+        The SDK's own retries would hide whether an attempt before the last may have arrived.
+        """
+        possibly_done: Exception | None = None
+        for attempt in range(1, self.options.max_attempts + 1):
+            try:
+                return await self._once(operation, parameters)
+            except Exception as error:  # noqa: BLE001 - this one or one before is raised
+                meaning = classify(error)
+                if meaning is not NotSentError:
+                    possibly_done = error
+                if attempt == self.options.max_attempts or not _is_worth_another(error):
+                    raise (possibly_done or error) from None
+                await asyncio.sleep(_pause(attempt, throttled=meaning is ThrottledError))
+        raise AssertionError("max_attempts is 1 or more")
+
+    async def presigned(
+        self, operation: str, parameters: dict[str, object], *, seconds: int
+    ) -> str:
+        """Return a signed URL for an operation."""
+        client = await self._clients.get()
+        url: str = await client.generate_presigned_url(
+            operation, Params={"Bucket": self.options.bucket, **parameters}, ExpiresIn=seconds
+        )
+        return url
+
+    async def aclose(self) -> None:
+        """Close the running loop's client."""
+        await self._clients.aclose()
+
+    async def _once(self, operation: str, parameters: dict[str, object]) -> Reply:
+        client = await self._clients.get()
+        body = parameters.get("Body")
+        if isinstance(body, memoryview):
+            parameters = {**parameters, "Body": _Body(body)}
+        call: Callable[..., Awaitable[Reply]] = getattr(client, operation)
+        return await call(Bucket=self.options.bucket, **parameters)
+
+
+class _Body:
+    """Give bytes in memory to botocore as a file and to aiohttp as chunks, without a copy.
+
+    aiohttp waits for the socket after each chunk; what it is given whole, it copies whole
+    into the transport's buffer.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._position = 0
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def read(self, size: int | None = -1) -> memoryview:
+        start = self._position
+        stop = len(self) if size is None or size < 0 else min(len(self), start + size)
+        self._position = stop
+        return self._data[start:stop]
+
+    def seek(self, position: int) -> int:
+        self._position = position
+        return position
+
+    def tell(self) -> int:
+        return self._position
+
+    async def __aiter__(self) -> AsyncIterator[memoryview]:
+        for start in range(0, len(self), _PIECE):
+            yield self._data[start : start + _PIECE]
+
+
+def _is_worth_another(error: Exception) -> bool:
+    meaning = classify(error)
+    if meaning is None or not issubclass(meaning, UnavailableError):
+        return False
+    return not (isinstance(error, ClientError) and code_of(error) == "NoSuchUpload")
+
+
+def _pause(attempt: int, *, throttled: bool) -> float:
+    """Return how long to wait after an attempt: random, so that rivals don't meet again."""
+    longest = (1.0 if throttled else 0.2) * 2 ** (attempt - 1)
+    return random.uniform(longest / 4, longest)  # noqa: S311 - nothing secret
+
+
+class _Mask(logging.Filter):
+    """Take credentials and signatures out of the SDK's debug messages."""
+
+    _SECRETS = re.compile(
+        r"(?P<name>(?:authorization|x-amz-(?:security-token|signature|credential)|signature"
+        r"|credential|session_?token|secret(?:_access)?_key|access_key(?:_id)?)"
+        r"['\"]?\s*[:=]\s*b?['\"]?)(?:AWS4-HMAC-SHA256 [^'\"\n]+|[^'\"\s&,]+)",
+        re.IGNORECASE,
+    )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        masked = self._SECRETS.sub(r"\g<name>***", text)
+        if masked != text:
+            record.msg, record.args = masked, ()
+        return True
+
+
+_MASK = _Mask()
+
+
+def _mask_logs() -> None:
+    for name in _SDK_LOGGERS:
+        logging.getLogger(name).addFilter(_MASK)

@@ -1,0 +1,178 @@
+"""Write to S3: under a condition, in parts, and by copies on the server."""
+
+from __future__ import annotations
+
+import asyncio
+
+from botocore.exceptions import ClientError
+
+from openviper.storage.attributes import encode_metadata
+from openviper.storage.backends.s3_client import Bucket, Reply
+from openviper.storage.backends.s3_errors import code_of, is_precondition_failure
+from openviper.storage.driver import Write
+from openviper.storage.errors import AlreadyExistsError
+from openviper.storage.transfer import abandon
+from openviper.storage.types import FileInfo
+
+__all__ = ["PartsUpload", "begin_parts", "copy_in_parts", "copy_object", "put_object", "quoted"]
+
+MAX_PARTS = 10_000
+
+
+async def put_object(bucket: Bucket, key: str, data: memoryview, write: Write) -> FileInfo:
+    """Store bytes in one request, under the condition of `write`."""
+    reply = await _under_condition(
+        bucket, "put_object", write, Key=key, Body=data, **_headers(write)
+    )
+    return _written(key, len(data), reply["ETag"], write)
+
+
+async def begin_parts(bucket: Bucket, key: str, write: Write) -> PartsUpload:
+    """Begin an upload in parts; its condition counts at its end."""
+    reply = await bucket.call("create_multipart_upload", Key=key, **_headers(write))
+    return PartsUpload(bucket, key, reply["UploadId"], write)
+
+
+class PartsUpload:
+    """Send the parts of one object, and make it of them."""
+
+    def __init__(self, bucket: Bucket, key: str, upload_id: str, write: Write) -> None:
+        self._bucket = bucket
+        self._upload = {"Key": key, "UploadId": upload_id}
+        self._write = write
+        self._etags: dict[int, str] = {}
+        self._size = 0
+        self._is_dead = False
+
+    async def part(self, number: int, data: memoryview) -> None:
+        """Send one part."""
+        reply = await self._bucket.call("upload_part", PartNumber=number, Body=data, **self._upload)
+        self._add(number, len(data), reply["ETag"])
+
+    async def part_of(self, number: int, source: FileInfo, *, start: int, end: int) -> None:
+        """Copy `[start:end]` of a version of another object as a part."""
+        reply = await self._bucket.call(
+            "upload_part_copy",
+            PartNumber=number,
+            CopySource={"Bucket": self._bucket.options.bucket, "Key": source.name},
+            CopySourceRange=f"bytes={start}-{end - 1}",
+            **_source_condition(source),
+            **self._upload,
+        )
+        self._add(number, end - start, reply["CopyPartResult"]["ETag"])
+
+    async def commit(self) -> FileInfo:
+        """Make the object visible."""
+        parts = [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._etags.items())]
+        try:
+            reply = await _under_condition(
+                self._bucket,
+                "complete_multipart_upload",
+                self._write,
+                MultipartUpload={"Parts": parts},
+                **self._upload,
+            )
+        except ClientError as error:
+            self._is_dead = code_of(error) == "NoSuchUpload"
+            raise
+        return _written(self._upload["Key"], self._size, reply["ETag"], self._write)
+
+    async def abort(self) -> None:
+        """Remove the parts, unless they are gone already."""
+        if self._is_dead:
+            return
+        try:
+            await self._bucket.call("abort_multipart_upload", **self._upload)
+        except ClientError as error:
+            if code_of(error) != "NoSuchUpload":
+                raise
+
+    def _add(self, number: int, size: int, etag: str) -> None:
+        self._etags[number] = etag
+        self._size += size
+
+
+async def copy_object(bucket: Bucket, source: FileInfo, key: str, write: Write) -> FileInfo:
+    """Copy one version over whatever is there, in one request."""
+    reply = await bucket.call(
+        "copy_object",
+        Key=key,
+        CopySource={"Bucket": bucket.options.bucket, "Key": source.name},
+        MetadataDirective="REPLACE",
+        **_source_condition(source),
+        **_headers(write),
+    )
+    return _written(key, source.size, reply["CopyObjectResult"]["ETag"], write)
+
+
+async def copy_in_parts(
+    bucket: Bucket, source: FileInfo, key: str, write: Write, *, part_size: int, at_once: int
+) -> FileInfo:
+    """Copy one version under the condition of `write`, which CopyObject would not hold."""
+    upload = await begin_parts(bucket, key, write)
+    size = max(part_size, -(-source.size // MAX_PARTS))
+    free = asyncio.Semaphore(at_once)
+
+    async def copy_part(number: int, start: int) -> None:
+        async with free:
+            end = min(start + size, source.size)
+            await upload.part_of(number, source, start=start, end=end)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number, start in enumerate(range(0, source.size, size), start=1):
+                group.create_task(copy_part(number, start))
+        return await upload.commit()
+    except BaseException:
+        await abandon(upload, key)
+        raise
+
+
+def quoted(etag: str) -> str:
+    """Return an entity tag as HTTP writes it."""
+    return f'"{etag}"'
+
+
+async def _under_condition(
+    bucket: Bucket, operation: str, write: Write, **parameters: object
+) -> Reply:
+    if write.create:
+        parameters["IfNoneMatch"] = "*"
+    elif write.if_match is not None:
+        parameters["IfMatch"] = quoted(write.if_match)
+    try:
+        return await bucket.call(operation, **parameters)
+    except ClientError as error:
+        if write.create and is_precondition_failure(error):
+            raise AlreadyExistsError from error
+        raise
+
+
+def _headers(write: Write) -> dict[str, object]:
+    attributes = write.attributes
+    found: dict[str, object] = {
+        "ContentType": write.content_type,
+        "CacheControl": attributes.cache_control,
+        "ContentDisposition": attributes.content_disposition,
+        "ContentEncoding": attributes.content_encoding,
+        "Metadata": encode_metadata(write.stored_metadata()),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _source_condition(source: FileInfo) -> dict[str, object]:
+    return {} if source.etag is None else {"CopySourceIfMatch": quoted(source.etag)}
+
+
+def _written(key: str, size: int, etag: str, write: Write) -> FileInfo:
+    attributes = write.attributes
+    return FileInfo(
+        name=key,
+        size=size,
+        etag=etag.strip('"'),
+        content_type=write.content_type,
+        cache_control=attributes.cache_control,
+        content_disposition=attributes.content_disposition,
+        content_encoding=attributes.content_encoding,
+        metadata=write.stored_metadata(),
+    )
