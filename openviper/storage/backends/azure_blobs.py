@@ -1,0 +1,241 @@
+"""Say in the SDK's words what a driver says: attributes, conditions, blocks, ranges, copies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import BlobBlock, BlobProperties, ContentSettings
+from azure.storage.blob.aio import BlobClient
+
+from openviper.storage.attributes import decode_metadata, encode_metadata
+from openviper.storage.backends.azure_errors import classify, code_of
+from openviper.storage.driver import Write
+from openviper.storage.errors import (
+    AlreadyExistsError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnavailableError,
+)
+from openviper.storage.types import FileInfo
+
+__all__ = [
+    "Blocks",
+    "condition",
+    "creating",
+    "finished_copy",
+    "info_of",
+    "is_folder",
+    "quoted",
+    "read_range",
+    "stored",
+    "written",
+]
+
+_COPY_SECONDS = 300.0
+"""How long a copy inside one account, which nearly always is done at once, may take."""
+
+
+class Blocks:
+    """Send one upload in blocks, which show nowhere until they are committed.
+
+    Blocks of one name share one place, whoever sends them: ids that carry the write id keep
+    two uploads apart.
+    """
+
+    def __init__(self, blob: BlobClient, key: str, write: Write) -> None:
+        self._blob = blob
+        self._key = key
+        self._write = write
+        self._sizes: dict[int, int] = {}
+
+    async def part(self, number: int, data: memoryview) -> None:
+        """Send one block."""
+        await self._blob.stage_block(self._id(number), bytes(data), length=len(data))
+        self._sizes[number] = len(data)
+
+    async def commit(self) -> FileInfo:
+        """Make a blob of the blocks."""
+        blocks = [BlobBlock(self._id(number)) for number in sorted(self._sizes)]
+        try:
+            with creating(self._write):
+                reply = await self._blob.commit_block_list(
+                    blocks,
+                    **stored(self._write),
+                    **condition(self._write.if_match, missing=self._write.create),
+                )
+        except HttpResponseError as error:
+            if code_of(error) != "InvalidBlockList":
+                raise
+            raise self._overtaken() from error
+        return written(self._key, sum(self._sizes.values()), self._write, reply)
+
+    async def abort(self) -> None:
+        """Remove the blocks where no other upload can lose by it.
+
+        A blob of nothing but blocks can only be removed with all of them. Where there are
+        others' blocks, or a blob, ours stay until the next write of the name or for a week:
+        https://learn.microsoft.com/rest/api/storageservices/put-block#remarks
+        """
+        try:
+            committed, sent = await self._blob.get_block_list("all")
+            if not committed and all(self._is_ours(block) for block in sent):
+                await self._blob.delete_blob(**condition(None, missing=True))
+        except HttpResponseError as error:
+            if classify(error) not in (NotFoundError, PreconditionFailedError):
+                raise
+
+    def _id(self, number: int) -> str:
+        return f"{self._write.write_id}{number:05d}"
+
+    def _is_ours(self, block: BlobBlock) -> bool:
+        return block.id.startswith(self._write.write_id)
+
+    def _overtaken(self) -> Exception:
+        """Say what blocks that are gone mean: another write was committed, and took them along."""
+        if self._write.create:
+            return AlreadyExistsError()
+        if self._write.if_match is not None:
+            return PreconditionFailedError()
+        return UnavailableError(
+            f"azure: another write of {self._key!r} ended first, and with it the service dropped "
+            "what was sent of this one; nothing of it was stored, so write it again"
+        )
+
+
+@contextmanager
+def creating(write: Write) -> Iterator[None]:
+    """Take a failed condition of a creation, 409 or 412 by operation, for "already exists"."""
+    try:
+        yield
+    except HttpResponseError as error:
+        if write.create and code_of(error) == "ConditionNotMet":
+            raise AlreadyExistsError from error
+        raise
+
+
+def stored(write: Write) -> dict[str, Any]:  # Any: keywords of the SDK
+    """Return the keywords with which a write's attributes are stored."""
+    attributes = write.attributes
+    return {
+        "metadata": encode_metadata(write.stored_metadata()),
+        "content_settings": ContentSettings(
+            content_type=write.content_type,
+            cache_control=attributes.cache_control,
+            content_disposition=attributes.content_disposition,
+            content_encoding=attributes.content_encoding,
+        ),
+    }
+
+
+def condition(etag: str | None, *, missing: bool = False) -> dict[str, Any]:  # Any: as above
+    """Return the keywords that bind a request to one version, or to none being there."""
+    if missing:
+        return {"match_condition": MatchConditions.IfMissing}
+    if etag is None:
+        return {}
+    return {"etag": quoted(etag), "match_condition": MatchConditions.IfNotModified}
+
+
+def quoted(etag: str | None) -> str:
+    """Return an etag as HTTP writes it."""
+    return f'"{etag}"'
+
+
+def written(key: str, size: int, write: Write, reply: dict[str, Any]) -> FileInfo:
+    """Return what is known of a blob from what was sent and the reply's headers."""
+    return FileInfo(
+        name=key,
+        size=size,
+        modified=reply["last_modified"].astimezone(UTC),
+        etag=reply["etag"].strip('"'),
+        content_type=write.content_type,
+        cache_control=write.attributes.cache_control,
+        content_disposition=write.attributes.content_disposition,
+        content_encoding=write.attributes.content_encoding,
+        metadata=write.stored_metadata(),
+    )
+
+
+def info_of(found: BlobProperties, key: str) -> FileInfo:
+    """Return what is known of a blob; `NotFoundError` for what stands for a folder."""
+    if is_folder(found):
+        raise NotFoundError
+    settings = found.content_settings
+    return FileInfo(
+        name=key,
+        size=found.size,
+        modified=found.last_modified.astimezone(UTC),
+        etag=str(found.etag).strip('"'),
+        content_type=settings.content_type or None,
+        cache_control=settings.cache_control or None,
+        content_disposition=settings.content_disposition or None,
+        content_encoding=settings.content_encoding or None,
+        metadata=decode_metadata(found.metadata or {}),
+        checksums={"md5": settings.content_md5.hex()} if settings.content_md5 else {},
+    )
+
+
+def is_folder(found: BlobProperties) -> bool:
+    """Tell a folder, real (of a hierarchical namespace) or marked by a tool, from a file."""
+    return any(
+        name.lower() == "hdi_isfolder" and value == "true"
+        for name, value in (found.metadata or {}).items()
+    )
+
+
+async def read_range(
+    blob: BlobClient, start: int, size: int, if_match: str | None
+) -> tuple[bytes, BlobProperties]:
+    """Read up to `size` bytes by one request, as they are stored."""
+    replies: list[Any] = []  # Any: the SDK's
+    try:
+        download = await blob.download_blob(
+            start,
+            size,
+            max_concurrency=1,
+            decompress=False,
+            raw_response_hook=replies.append,
+            **condition(if_match),
+        )
+        return await download.readall(), download.properties
+    except BaseException:
+        # The SDK leaves the connection of a reply that is not read to its end open.
+        for reply in replies:
+            reply.http_response.internal_response.close()
+        raise
+
+
+async def finished_copy(blob: BlobClient, copy_id: str) -> BlobProperties:
+    """Wait until a copy that was begun is done; stop it where it fails or takes too long."""
+    try:
+        async with asyncio.timeout(_COPY_SECONDS):
+            return await _polled(blob, copy_id)
+    except TimeoutError as error:
+        await blob.abort_copy(copy_id)
+        raise UnavailableError(
+            "azure: a copy inside the account did not end in time and was stopped; an empty "
+            "file may be left under the new name"
+        ) from error
+
+
+async def _polled(blob: BlobClient, copy_id: str) -> BlobProperties:
+    pause = 0.1
+    while True:
+        found = await blob.get_blob_properties()
+        if found.copy.id != copy_id:
+            raise PreconditionFailedError  # somebody wrote there meanwhile
+        if found.copy.status == "success":
+            return found
+        if found.copy.status != "pending":
+            raise UnavailableError(
+                f"azure: the service gave a copy up ({found.copy.status}); an empty file may be "
+                "left under the new name"
+            )
+        await asyncio.sleep(pause)
+        pause = min(2.0, pause * 2)
