@@ -36,8 +36,8 @@ servers: $(STAMP) ## run all test servers until Ctrl-C
 install-servers: $(STAMP) ## get the test servers into the cache
 	$(PYTHON) -m servers install
 
-test: $(STAMP) ## run all tests, against real servers too (ARGS='-k name' goes to pytest)
-	$(PYTHON) -m pytest $(ARGS)
+test: $(STAMP) ## run all tests, on real servers too (ARGS='-k name' goes to pytest)
+	$(PYTHON) -m servers run -- $(PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 demo: $(STAMP) ## run the demo
 	$(PYTHON) -m examples.demo

@@ -31,6 +31,8 @@ __all__ = [
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 MAX_METADATA_BYTES = 1500
 """Encoded, keys and values together: what Azure's and S3's 2 KiB leave beside our own keys."""
+MAX_HEADER_BYTES = 2048
+"""All header values together: with the metadata they fit into a file system's attribute."""
 WRITE_ID = "openviper_write_id"
 """The metadata key by which a write is known again after its reply was lost."""
 
@@ -101,6 +103,8 @@ def attributes_from(options: WriteOptions) -> Attributes:
     for name, value in values.items():
         if value is not None:
             check_header(name, value)
+    if sum(len(value) for value in values.values() if value) > MAX_HEADER_BYTES:
+        raise ValueError(f"content_type, cache_control and so on take {MAX_HEADER_BYTES} bytes in all")
     content_type = options.get("content_type")
     if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
         raise ValueError(f"content_type is 'type/subtype', not {content_type!r}")

@@ -1,0 +1,27 @@
+"""Use the wheel as somebody does who has installed no extra."""
+
+import asyncio
+import sys
+import tempfile
+
+import openviper.storage
+from openviper.storage import FileSystemStorage, MemoryStorage
+
+
+async def main() -> None:
+    """Save and read on what needs no SDK, and meet a helpful error for what does."""
+    for storage in (FileSystemStorage(tempfile.mkdtemp()), MemoryStorage()):
+        async with storage:
+            name = await storage.save("a/b.txt", b"content")
+            assert await storage.read(name) == b"content"
+    for name, extra in (("S3Storage", "s3"), ("GCSStorage", "gcs"), ("AzureStorage", "azure")):
+        try:
+            getattr(openviper.storage, name)
+        except ImportError as error:
+            assert f"openviper-storage[{extra}]" in str(error), error
+        else:
+            raise AssertionError(f"{name} was had without its SDK")
+    assert not {"aiobotocore", "aiohttp", "azure.storage.blob"} & sys.modules.keys()
+
+
+asyncio.run(main())
