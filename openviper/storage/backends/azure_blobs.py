@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from azure.core import MatchConditions
@@ -36,6 +36,9 @@ __all__ = [
     "stored",
     "written",
 ]
+
+_BEFORE_ALL_BLOBS = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nothing was last modified by then: a condition that no committed blob meets."""
 
 _COPY_SECONDS = 300.0
 """How long a copy inside one account, which nearly always is done at once, may take."""
@@ -72,20 +75,21 @@ class Blocks:
         except HttpResponseError as error:
             if code_of(error) != "InvalidBlockList":
                 raise
-            raise self._overtaken() from error
+            raise await self._overtaken() from error
         return written(self._key, sum(self._sizes.values()), self._write, reply)
 
     async def abort(self) -> None:
-        """Remove the blocks where no other upload can lose by it.
+        """Remove the blocks where nobody else can lose by it.
 
-        A blob of nothing but blocks can only be removed with all of them. Where there are
-        others' blocks, or a blob, ours stay until the next write of the name or for a week:
-        https://learn.microsoft.com/rest/api/storageservices/put-block#remarks
+        A name's blocks can only be removed all at once, by deleting a blob that is none yet:
+        https://github.com/Azure/azure-storage-node/issues/350
+        Where others send blocks too, or a blob is there, ours stay until the next write of the
+        name, or for a week: https://learn.microsoft.com/rest/api/storageservices/put-block
         """
         try:
-            committed, sent = await self._blob.get_block_list("all")
-            if not committed and all(self._is_ours(block) for block in sent):
-                await self._blob.delete_blob(**condition(None, missing=True))
+            _, sent = await self._blob.get_block_list("uncommitted")
+            if all(block.id.startswith(self._write.write_id) for block in sent):
+                await self._blob.delete_blob(if_unmodified_since=_BEFORE_ALL_BLOBS)
         except HttpResponseError as error:
             if classify(error) not in (NotFoundError, PreconditionFailedError):
                 raise
@@ -93,12 +97,9 @@ class Blocks:
     def _id(self, number: int) -> str:
         return f"{self._write.write_id}{number:05d}"
 
-    def _is_ours(self, block: BlobBlock) -> bool:
-        return block.id.startswith(self._write.write_id)
-
-    def _overtaken(self) -> Exception:
+    async def _overtaken(self) -> Exception:
         """Say what blocks that are gone mean: another write was committed, and took them along."""
-        if self._write.create:
+        if self._write.create and await self._blob.exists():
             return AlreadyExistsError()
         if self._write.if_match is not None:
             return PreconditionFailedError()

@@ -24,7 +24,7 @@ from openviper.storage.backends.azure_account import Account
 
 __all__ = ["READ_SIZE", "connect", "portable_boundary"]
 
-READ_SIZE = 4 << 20
+READ_SIZE = 1 << 20
 """Bytes of one range request."""
 
 _SENT_AT_ONCE = 256 << 10
