@@ -1,0 +1,157 @@
+"""Measure what one large file costs in memory: `python -m benchmarks.peak_rss s3`.
+
+A stream of unknown length is saved and then read in chunks of 64 KiB, with the server in a
+process of its own. Linux only: the peak is VmHWM, which /proc/self/clear_refs resets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+from openviper.storage import Storage
+from servers import create_gcs_bucket, running
+
+MIB = 1 << 20
+CHUNK = 64 << 10
+
+
+@contextmanager
+def filesystem() -> Iterator[Storage]:
+    """Give a storage in a directory of its own."""
+    from openviper.storage import FileSystemStorage  # noqa: PLC0415 - only what is measured
+
+    with tempfile.TemporaryDirectory(prefix="openviper-rss-") as root:
+        yield FileSystemStorage(root, "/media/")
+
+
+@contextmanager
+def s3() -> Iterator[Storage]:
+    """Give a storage on versitygw: moto would keep all in its memory, and slowly."""
+    from openviper.storage import S3Storage  # noqa: PLC0415
+
+    with running("versitygw") as servers:
+        server = servers["versitygw"]
+        access_key, secret_key, region = (
+            server.credentials[name] for name in ("access_key", "secret_key", "region")
+        )
+        bucket = _apart("create_s3", server.url, (access_key, secret_key), region)
+        yield S3Storage(
+            bucket,
+            endpoint_url=server.url,
+            region=region,
+            access_key=access_key,
+            secret_key=secret_key,
+        )
+
+
+@contextmanager
+def gcs() -> Iterator[Storage]:
+    """Give a storage on fake-gcs-server."""
+    from openviper.storage import GCSStorage  # noqa: PLC0415
+
+    with running("gcs") as servers:
+        server = servers["gcs"]
+        yield GCSStorage(create_gcs_bucket(server), api_root=server.url)
+
+
+@contextmanager
+def azure() -> Iterator[Storage]:
+    """Give a storage on Azurite."""
+    from openviper.storage import AzureStorage  # noqa: PLC0415
+
+    with running("azurite") as servers:
+        text = servers["azurite"].credentials["connection_string"]
+        yield AzureStorage(_apart("create_azure", text), connection_string=text)
+
+
+KINDS = {"filesystem": filesystem, "s3": s3, "gcs": gcs, "azure": azure}
+
+
+def _apart(creator: str, *arguments: object) -> str:
+    """Create a container in another process, so that its client's memory is not ours."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_create, creator, *arguments).result()
+
+
+def _create(creator: str, *arguments: object) -> str:
+    from tests.integration import containers  # noqa: PLC0415 - loads every SDK
+
+    name: str = getattr(containers, creator)(*arguments)
+    return name
+
+
+async def chunks(size: int) -> AsyncIterator[bytes]:
+    """Give new bytes each time, as a socket does."""
+    pattern = bytearray(range(256)) * (CHUNK // 256)
+    for _ in range(size // CHUNK):
+        yield bytes(pattern)
+
+
+async def save(storage: Storage, size: int) -> None:
+    """Save a stream whose length nobody knows."""
+    await storage.save("large.bin", chunks(size), if_exists="overwrite")
+
+
+async def read(storage: Storage, size: int) -> None:
+    """Read the file and count its bytes."""
+    count = 0
+    async for chunk in storage.stream("large.bin", chunk_size=CHUNK):
+        count += len(chunk)
+    if count != size:
+        raise SystemExit(f"read {count} bytes of {size}")
+
+
+async def measure(kind: str, storage: Storage, size: int) -> None:
+    """Print idle and peak memory and the rate, for a save and a read."""
+    async with storage:
+        await save(storage, MIB)  # opens the client
+        await read(storage, MIB)
+        idle = _kib("VmRSS")
+        print(f"{kind}: {size // MIB} MiB in chunks of 64 KiB; idle {idle / 1024:.1f} MiB")
+        for step in (save, read):
+            seconds, peak = await _measured(step, storage, size)
+            print(
+                f"  {step.__name__}: peak {peak / 1024:.1f} MiB, "
+                f"+{(peak - idle) / 1024:.1f} MiB above idle; {size / 1e6 / seconds:.0f} MB/s"
+            )
+
+
+async def _measured(
+    step: Callable[[Storage, int], Awaitable[None]], storage: Storage, size: int
+) -> tuple[float, int]:
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # noqa: ASYNC240 - no disk
+    began = time.perf_counter()
+    await step(storage, size)
+    return time.perf_counter() - began, _kib("VmHWM")
+
+
+def _kib(field: str) -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"no {field} in /proc/self/status")
+    return int(found[1])
+
+
+def main() -> None:
+    """Measure the kinds of storage named on the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("kinds", nargs="+", choices=KINDS, metavar="|".join(KINDS))
+    parser.add_argument("--mib", type=int, default=1024, help="size of the file (1024)")
+    arguments = parser.parse_args()
+    for kind in arguments.kinds:
+        with KINDS[kind]() as storage:
+            asyncio.run(measure(kind, storage, arguments.mib * MIB))
+
+
+if __name__ == "__main__":
+    main()
