@@ -103,7 +103,7 @@ class S3Options:
     async def connect(self) -> AsyncGenerator[Any, None]:  # Any: clients are made at run time
         """Open a client of a session of its own."""
         _mask_logs()
-        session = aioboto3.Session(
+        session: Any = aioboto3.Session(  # Any: pyright takes its client for a bare class
             aws_access_key_id=reveal(self.access_key),
             aws_secret_access_key=reveal(self.secret_key),
             aws_session_token=reveal(self.session_token),
