@@ -42,6 +42,8 @@ class StorageRegistry(Mapping[str, Storage]):
 
     def __getitem__(self, alias: str) -> Storage:
         state = settings.current()
+        if alias == "default" and _default_is_an_alias():
+            alias = settings.DEFAULT_FILE_STORAGE
         with self._lock:
             made = self._made.setdefault(state, {})
             if alias not in made:
@@ -180,6 +182,12 @@ for _method in (
 ):
     _delegate(_method)
 DefaultStorage.capabilities = property(lambda self: self.current().capabilities)  # type: ignore[assignment]
+
+
+def _default_is_an_alias() -> bool:
+    """Tell whether `DEFAULT_FILE_STORAGE` only points at one of `STORAGES`."""
+    named = settings.DEFAULT_FILE_STORAGE in settings.STORAGES and not settings.STORAGE_OPTIONS
+    return named and "default" not in settings.STORAGES
 
 
 def _make(where: str, backend: str, options: Mapping[str, Any]) -> Storage:

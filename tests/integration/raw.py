@@ -8,22 +8,11 @@ import os
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any
 
-import boto3
 from azure.storage.blob import BlobServiceClient, ContentSettings
-from botocore.config import Config
 
-
-def s3_client(url: str, keys: tuple[str, str], region: str) -> Any:  # Any: boto3 is untyped
-    return boto3.client(
-        "s3",
-        endpoint_url=url,
-        aws_access_key_id=keys[0],
-        aws_secret_access_key=keys[1],
-        region_name=region,
-        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
-    )
+from servers import Server
+from servers.buckets import s3_client
 
 
 class FileSystemRaw:
@@ -55,11 +44,9 @@ class FileSystemRaw:
 class S3Raw:
     """See a bucket by boto3."""
 
-    def __init__(
-        self, bucket: str, url: str, keys: tuple[str, str], region: str, location: str
-    ) -> None:
+    def __init__(self, bucket: str, server: Server, location: str) -> None:
         self._bucket = bucket
-        self._client = s3_client(url, keys, region)
+        self._client = s3_client(server)
         self._prefix = f"{location}/"
 
     async def put(self, key: str, data: bytes, *, content_encoding: str | None = None) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 import openviper.storage as backends
 from openviper.storage import Storage
 from openviper.storage.testing import Subject
-from servers import Server, create_gcs_bucket
-from tests.integration import containers, raw
+from servers import Server
+from servers.buckets import create_azure_container, create_gcs_bucket, create_s3_bucket
+from tests.integration import raw
 from tests.integration.excuses import EXCUSES
 
 NESTED = "deep er/ünder"
@@ -92,7 +93,7 @@ def _s3(kind: str, server: Callable[[str], Server]) -> Subject:
     there = server(kind)
     keys = (there.credentials["access_key"], there.credentials["secret_key"])
     region = there.credentials["region"]
-    bucket = containers.create_s3(there.url, keys, region)
+    bucket = create_s3_bucket(there)
     return Subject(
         name="",
         make=partial(s3, bucket, there.url, keys, region, kind == "moto"),
@@ -100,7 +101,7 @@ def _s3(kind: str, server: Callable[[str], Server]) -> Subject:
         large=2 * PART_SIZE + 1000,
         part_size=PART_SIZE,
         crosses_processes=True,
-        raw=partial(raw.S3Raw, bucket, there.url, keys, region),
+        raw=partial(raw.S3Raw, bucket, there),
     )
 
 
@@ -120,7 +121,7 @@ def _gcs(server: Callable[[str], Server]) -> Subject:
 def _azure(server: Callable[[str], Server]) -> Subject:
     there = server("azurite")
     text = there.credentials["connection_string"]
-    container = containers.create_azure(text)
+    container = create_azure_container(there)
     return Subject(
         name="",
         make=partial(azure, container, text),
