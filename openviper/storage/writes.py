@@ -118,6 +118,10 @@ class Writer:
         try:
             async with self._place.guard(doing, name, source=source):
                 info = await step(self._place.key(name), write)
+        except NotFoundError as error:
+            if write.if_match is None:
+                raise
+            raise self._place.error(PreconditionFailedError, doing, name) from error.__cause__
         except (AlreadyExistsError, PreconditionFailedError, UnavailableError) as error:
             info = await self._settled(name, write, error)
         return replace(info, name=name)
