@@ -1,0 +1,330 @@
+"""Send requests to Google Cloud Storage over gcloud-aio, with time limits and retries of our own.
+
+gcloud-aio gives the session and the access token. Its methods are not used: their time limit
+is for the whole body, they pin no generation, and `upload` tries a refused condition again
+for 15 seconds (gcloud-aio-storage 9.6, `Storage._do_upload`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from aiohttp import ClientResponse, ClientResponseError, ClientTimeout, DummyCookieJar
+from gcloud.aio.storage import Storage
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from openviper.storage.backends.gcs_token import AccessToken
+from openviper.storage.driver import AmbiguousNotFoundError, NotSentError, RangeNotSatisfiableError
+from openviper.storage.errors import (
+    PermissionDeniedError,
+    PreconditionFailedError,
+    StorageError,
+    StorageTimeoutError,
+    ThrottledError,
+    TooLargeError,
+    UnavailableError,
+)
+from openviper.storage.shield import to_the_end
+from openviper.storage.types import Buffer
+
+__all__ = [
+    "PIECE",
+    "Client",
+    "Reply",
+    "Request",
+    "Service",
+    "classify",
+    "connect",
+    "in_pieces",
+    "meaning_of",
+]
+
+T = TypeVar("T")
+
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+PIECE = 256 << 10
+"""Bytes handed to the connection at a time: it may copy them."""
+
+_AT_ONCE = 64 << 10
+_WORDS = 4096
+_MEANINGS: dict[int, type[StorageError]] = {
+    401: PermissionDeniedError,
+    403: PermissionDeniedError,
+    404: AmbiguousNotFoundError,
+    408: UnavailableError,
+    412: PreconditionFailedError,
+    413: TooLargeError,
+    416: RangeNotSatisfiableError,
+    429: ThrottledError,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Say where the service is, who asks, and how patiently."""
+
+    root: str
+    emulated: bool
+    """An emulator is asked without a token."""
+    service_file: str | None
+    timeout: float
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Describe a request that may be sent again."""
+
+    method: str
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Sequence[Buffer] = ()
+    accepts: frozenset[int] = frozenset()
+    """Statuses that are no error, beside 2xx."""
+    meanings: Mapping[int, type[StorageError]] = field(
+        default_factory=dict[int, type[StorageError]]
+    )
+    """What statuses mean here, where it is not what they mean everywhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Hold a whole answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:  # Any: as json.loads
+        """Return the resource in the body."""
+        try:
+            resource: dict[str, Any] = json.loads(self.body)
+        except ValueError as error:
+            raise UnavailableError from error  # something between answered
+        return resource
+
+
+class RefusedError(ClientResponseError):
+    """Hold the status and the words of a refusal, but not the token that the request had."""
+
+    def __init__(self, response: ClientResponse, text: str, meaning: type[StorageError]) -> None:
+        address = response.url.with_query(None)  # that of an upload session is a permission
+        nothing = CIMultiDictProxy(CIMultiDict[str]())
+        asked = aiohttp.RequestInfo(address, response.method, nothing, address)
+        super().__init__(asked, (), status=response.status, message=text)
+        self.meaning = meaning
+
+
+def classify(error: Exception) -> type[StorageError] | None:
+    """Return what an exception of aiohttp means; None for what is not its."""
+    if isinstance(error, RefusedError):
+        return error.meaning
+    if isinstance(error, ClientResponseError):
+        return meaning_of(error.status)
+    if isinstance(error, TimeoutError):
+        return StorageTimeoutError
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return NotSentError
+    if isinstance(error, aiohttp.ClientError | ConnectionError):
+        return UnavailableError
+    return None
+
+
+def _is_passing(error: Exception) -> bool:
+    """Tell whether trying again may help."""
+    if isinstance(error, ClientResponseError):
+        return error.status in _PASSING
+    passing = aiohttp.ClientConnectionError | aiohttp.ClientPayloadError
+    return isinstance(error, passing | TimeoutError | ConnectionError)
+
+
+def meaning_of(status: int) -> type[StorageError]:
+    """Return what a status means, wherever it comes from."""
+    return _MEANINGS.get(status, UnavailableError if status >= 500 else StorageError)
+
+
+@asynccontextmanager
+async def connect(service: Service) -> AsyncIterator[Client]:
+    """Open a session for the running loop."""
+    async with aiohttp.ClientSession(cookie_jar=DummyCookieJar()) as session:
+        token = await AccessToken.load(
+            None if service.emulated else service.service_file,
+            session=session,
+            timeout=service.timeout,
+            anonymous=service.emulated,
+        )
+        storage = Storage(
+            session=session,  # type: ignore[arg-type]  # declared as that of requests
+            token=token,
+            api_root=service.root,
+            api_is_dev=service.emulated,
+        )
+        yield Client(storage, service)
+
+
+class Client:
+    """Send requests from one loop."""
+
+    def __init__(self, storage: Storage, service: Service) -> None:
+        self._storage = storage
+        self._service = service
+
+    async def send(self, request: Request) -> Reply:
+        """Return the whole answer, after retries."""
+        return await self.retried(lambda: self.send_once(request))
+
+    async def send_once(
+        self, request: Request, *, stream: AsyncGenerator[Buffer, None] | None = None
+    ) -> Reply:
+        """Return the whole answer to one attempt, whose body may be one that comes once."""
+        async with (
+            self._body(request, stream) as body,
+            await self._begin(request, body) as response,
+        ):
+            content = await response.read()
+            return Reply(status=response.status, headers=response.headers, body=content)
+
+    @asynccontextmanager
+    async def open(self, request: Request) -> AsyncIterator[ClientResponse]:
+        """Give an answer whose body is still to be read; only its beginning is tried again."""
+        async with await self.retried(lambda: self._begin(request, None)) as response:
+            yield response
+
+    async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works, fails for good, or has failed often enough."""
+        for number in range(1, self._service.max_attempts):
+            try:
+                return await attempt()
+            except Exception as error:
+                if not _is_passing(error):
+                    raise
+            await _pause(number)
+        return await attempt()
+
+    @asynccontextmanager
+    async def _body(
+        self, request: Request, stream: AsyncGenerator[Buffer, None] | None
+    ) -> AsyncIterator[bytes | _Feed | None]:
+        if stream is None and sum(map(len, request.body)) <= _AT_ONCE:
+            yield b"".join(request.body) if request.body else None
+            return
+        async with asyncio.timeout(None) as patience:
+            chunks = in_pieces(request.body, PIECE) if stream is None else stream
+            feed = _Feed(chunks, patience, self._service.timeout)
+            try:
+                yield feed
+            finally:
+                await to_the_end(feed.aclose())
+
+    async def _begin(self, request: Request, body: bytes | _Feed | None) -> ClientResponse:
+        headers = {"Accept-Encoding": "gzip", **request.headers}
+        if not self._service.emulated:
+            headers["Authorization"] = f"Bearer {await self._storage.token.get()}"
+        if isinstance(body, _Feed) and request.body:
+            headers["Content-Length"] = str(sum(map(len, request.body)))
+        response = await self._storage.session.request(
+            request.method,
+            _address(request),  # type: ignore[arg-type]  # aiohttp, which it goes to, takes it
+            headers,
+            auto_raise_for_status=False,
+            data=body,
+            timeout=self._limits(once=isinstance(body, _Feed) and not request.body),
+            allow_redirects=False,  # 308 is "go on" in an upload session
+            auto_decompress=False,
+        )
+        if response.ok or response.status in request.accepts:
+            return response
+        try:
+            words = await response.content.read(_WORDS)
+        finally:
+            response.close()  # and so stop what is still being sent
+        meaning = request.meanings.get(response.status) or meaning_of(response.status)
+        raise RefusedError(response, words.decode(errors="replace"), meaning)
+
+    def _limits(self, *, once: bool) -> ClientTimeout:
+        """Limit the waiting, not the transfer; what can't be tried again may take its time."""
+        patience = self._service.timeout
+        reading = patience * self._service.max_attempts if once else patience
+        return ClientTimeout(total=None, sock_connect=patience, sock_read=reading)
+
+
+async def _pause(number: int) -> None:
+    """Wait before the next attempt: 0.5 to 1 s after the first, doubled each time up to 16 s."""
+    longest = min(2 ** (number - 1), 16)
+    await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is made of it
+
+
+class _Feed:
+    """Give a body to aiohttp piece by piece, and lose patience if nobody takes it."""
+
+    def __init__(
+        self, chunks: AsyncGenerator[Buffer, None], patience: asyncio.Timeout, seconds: float
+    ) -> None:
+        self._chunks = chunks
+        self._patience = patience
+        self._seconds = seconds
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._over = False
+
+    def __aiter__(self) -> AsyncIterator[Buffer]:
+        return self
+
+    async def __anext__(self) -> Buffer:
+        if self._over:
+            raise ConnectionAbortedError("nobody waits for the answer")
+        self._patience.reschedule(None)  # the source may take its time
+        self._idle.clear()
+        try:
+            chunk = await anext(self._chunks)
+        finally:
+            self._idle.set()
+        if not self._over:
+            self._patience.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the source, once nobody is in it."""
+        self._over = True
+        await self._idle.wait()
+        await self._chunks.aclose()
+
+
+async def in_pieces(
+    buffers: AsyncIterator[memoryview] | Sequence[Buffer], size: int
+) -> AsyncGenerator[memoryview, None]:
+    """Cut what is longer than `size`."""
+    async with aclosing(_each(buffers)) as each:
+        async for view in each:
+            for position in range(0, len(view), size):
+                yield view[position : position + size]
+
+
+async def _each(
+    buffers: AsyncIterator[memoryview] | Sequence[Buffer],
+) -> AsyncGenerator[memoryview, None]:
+    if isinstance(buffers, Sequence):
+        for buffer in buffers:
+            yield memoryview(buffer)
+        return
+    try:
+        async for buffer in buffers:
+            yield buffer
+    finally:
+        if isinstance(buffers, AsyncGenerator):
+            await buffers.aclose()
+
+
+def _address(request: Request) -> URL:
+    query = f"?{urlencode(request.query, quote_via=quote, safe='')}" if request.query else ""
+    return URL(f"{request.url}{query}", encoded=True)
