@@ -12,13 +12,12 @@ import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
 from openviper.storage import Storage
-from servers import create_gcs_bucket, running
+from servers import running
+from servers.buckets import create_azure_container, create_gcs_bucket, create_s3_bucket
 
 MIB = 1 << 20
 CHUNK = 64 << 10
@@ -43,9 +42,8 @@ def s3() -> Iterator[Storage]:
         access_key, secret_key, region = (
             server.credentials[name] for name in ("access_key", "secret_key", "region")
         )
-        bucket = _apart("create_s3", server.url, (access_key, secret_key), region)
         yield S3Storage(
-            bucket,
+            create_s3_bucket(server),
             endpoint_url=server.url,
             region=region,
             access_key=access_key,
@@ -69,24 +67,14 @@ def azure() -> Iterator[Storage]:
     from openviper.storage import AzureStorage  # noqa: PLC0415
 
     with running("azurite") as servers:
-        text = servers["azurite"].credentials["connection_string"]
-        yield AzureStorage(_apart("create_azure", text), connection_string=text)
+        server = servers["azurite"]
+        yield AzureStorage(
+            create_azure_container(server),
+            connection_string=server.credentials["connection_string"],
+        )
 
 
 KINDS = {"filesystem": filesystem, "s3": s3, "gcs": gcs, "azure": azure}
-
-
-def _apart(creator: str, *arguments: object) -> str:
-    """Create a container in another process, so that its client's memory is not ours."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_create, creator, *arguments).result()
-
-
-def _create(creator: str, *arguments: object) -> str:
-    from tests.integration import containers  # noqa: PLC0415 - loads every SDK
-
-    name: str = getattr(containers, creator)(*arguments)
-    return name
 
 
 async def chunks(size: int) -> AsyncIterator[bytes]:
