@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from openviper.storage.attributes import decode_metadata
-from openviper.storage.backends.s3_client import AddressingStyle, Bucket, Reply, S3Options
+from openviper.storage.backends.s3_client import AddressingStyle, Bucket, S3Options
 from openviper.storage.backends.s3_errors import classify
+from openviper.storage.backends.s3_replies import error_of, info_of, listed
 from openviper.storage.backends.s3_writes import (
     MAX_PARTS,
     PartsUpload,
@@ -40,6 +40,7 @@ __all__ = ["S3Driver", "S3Storage"]
 _MIN_PART = 5 << 20  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _MAX_PART = 5 << 30
 _COPY_PART = 256 << 20
+_NOT_XML = re.compile("[\ufffe\uffff]")  # https://www.w3.org/TR/xml/#charsets, of what names have
 
 
 class S3Storage(PortableStorage):
@@ -200,11 +201,11 @@ class S3Driver:
         async with body, aclosing(_chunks(body, chunk_size)) as chunks:
             if "Range" in asked and "ContentRange" not in reply:
                 raise UnavailableError  # a whole file in place of a range
-            yield Download(info=_info(key, reply), chunks=chunks)
+            yield Download(info=info_of(key, reply), chunks=chunks)
 
     async def head(self, key: str) -> FileInfo:
         """Return what is known of a key."""
-        return _info(key, await self._bucket.call("head_object", Key=key))
+        return info_of(key, await self._bucket.call("head_object", Key=key))
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Delete a key, of one version if given; services that ignore that are asked before."""
@@ -215,10 +216,19 @@ class S3Driver:
         await self._bucket.call("delete_object", Key=key, **condition)
 
     async def delete_batch(self, keys: Sequence[str]) -> Mapping[str, Exception]:
-        """Delete up to 1,000 keys in one request."""
-        batch = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        reply = await self._bucket.call("delete_objects", Delete=batch)
-        return {failed["Key"]: _error_of(failed) for failed in reply.get("Errors", ())}
+        """Delete up to 1,000 keys in one request, and one by one those that XML can't hold."""
+        failures: dict[str, Exception] = {}
+        for key in filter(_NOT_XML.search, keys):
+            try:
+                await self.delete(key)
+            except ClientError as error:
+                failures[key] = error
+        batch = [{"Key": key} for key in keys if not _NOT_XML.search(key)]
+        if batch:
+            asked = {"Objects": batch, "Quiet": True}
+            reply = await self._bucket.call("delete_objects", Delete=asked)
+            failures |= {failed["Key"]: error_of(failed) for failed in reply.get("Errors", ())}
+        return failures
 
     async def list_page(
         self,
@@ -238,7 +248,7 @@ class S3Driver:
             **{name: value for name, value in asked.items() if value},
         )
         return Page(
-            files=tuple(map(_listed, reply.get("Contents", ()))),
+            files=tuple(map(listed, reply.get("Contents", ()))),
             prefixes=tuple(
                 found["Prefix"].removesuffix("/") for found in reply.get("CommonPrefixes", ())
             ),
@@ -307,41 +317,3 @@ def _secret(value: str | None) -> Secret | None:
 async def _chunks(body: Any, size: int) -> AsyncGenerator[bytes, None]:  # Any: the SDK's stream
     while chunk := await body.read(size):
         yield chunk
-
-
-def _info(key: str, reply: Reply) -> FileInfo:
-    return FileInfo(
-        name=key,
-        size=_whole_size(reply),
-        modified=reply["LastModified"].astimezone(UTC),
-        etag=reply["ETag"].strip('"'),
-        content_type=reply.get("ContentType"),
-        cache_control=reply.get("CacheControl"),
-        content_disposition=reply.get("ContentDisposition"),
-        content_encoding=_stored_encoding(reply.get("ContentEncoding")),
-        metadata=decode_metadata(reply.get("Metadata", {})),
-    )
-
-
-def _whole_size(reply: Reply) -> int:
-    whole = reply.get("ContentRange", "").rpartition("/")[2]
-    return int(whole) if whole.isdecimal() else int(reply["ContentLength"])
-
-
-def _stored_encoding(encoding: str | None) -> str | None:
-    """Drop `aws-chunked`, which is of the upload and yet kept by some services."""
-    codings = [coding.strip() for coding in (encoding or "").split(",")]
-    return ", ".join(coding for coding in codings if coding not in ("", "aws-chunked")) or None
-
-
-def _listed(found: Reply) -> FileInfo:
-    return FileInfo(
-        name=found["Key"],
-        size=found["Size"],
-        modified=found["LastModified"].astimezone(UTC),
-        etag=found["ETag"].strip('"'),
-    )
-
-
-def _error_of(failed: Reply) -> ClientError:
-    return ClientError({"Error": failed, "ResponseMetadata": {}}, "DeleteObjects")

@@ -31,9 +31,17 @@ Reply: TypeAlias = dict[str, Any]
 """What the SDK returns: its shapes are known to botocore's models only."""
 
 _PIECE = 256 << 10
-_SDK_LOGGERS = tuple(
-    f"botocore.{module}"
-    for module in ("auth", "client", "endpoint", "hooks", "httpchecksum", "parsers", "regions")
+# Filters of a logger are not asked for what its children log.
+_SDK_LOGGERS = (
+    "botocore.auth",
+    "botocore.client",
+    "botocore.credentials",
+    "botocore.endpoint",
+    "botocore.hooks",
+    "botocore.parsers",
+    "botocore.regions",
+    "botocore.tokens",
+    "botocore.utils",
 )
 
 
@@ -240,8 +248,8 @@ class _Mask(logging.Filter):
 
     _SECRETS = re.compile(
         r"(?P<name>(?:authorization|x-amz-(?:security-token|signature|credential)|signature"
-        r"|credential|session_?token|secret(?:_access)?_key|access_key(?:_id)?)"
-        r"['\"]?\s*[:=]\s*b?['\"]?)(?:AWS4-HMAC-SHA256 [^'\"\n]+|[^'\"\s&,]+)",
+        r"|credential|session_?token|secret_?(?:access_?)?key|access_?key(?:_?id)?)"
+        r"['\"]?\s*[:=>]\s*b?['\"]?)(?:AWS4-HMAC-SHA256 [^'\"\n]+|[^'\"\s&,<]+)",
         re.IGNORECASE,
     )
 
