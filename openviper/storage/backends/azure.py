@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from openviper.storage.backends.azure_blobs import (
     info_of,
     is_folder,
     quoted,
+    read_on,
     read_range,
     stored,
     written,
@@ -198,7 +199,7 @@ class AzureDriver:
         first, found = await read_range(blob, start, size, if_match)
         info = replace(info_of(found, key), size=int(str(found.content_range).rpartition("/")[2]))
         stop = info.size if end is None else min(end, info.size)
-        async with aclosing(_chunks(blob, first, start, stop, info.etag)) as chunks:
+        async with aclosing(read_on(blob, first, start, stop, info.etag)) as chunks:
             yield Download(info=info, chunks=chunks)
 
     async def head(self, key: str) -> FileInfo:
@@ -319,17 +320,6 @@ class AzureDriver:
 
     async def _blob(self, key: str) -> BlobClient:
         return (await self._clients.get()).get_blob_client(key)
-
-
-async def _chunks(
-    blob: BlobClient, first: bytes, start: int, stop: int, etag: str | None
-) -> AsyncGenerator[bytes, None]:
-    yield first
-    position = start + len(first)
-    while position < stop:
-        chunk, _ = await read_range(blob, position, min(READ_SIZE, stop - position), etag)
-        yield chunk
-        position += len(chunk)
 
 
 def _check_limits(timeout: float, max_attempts: int, part_size: int, max_concurrency: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from azure.storage.blob import BlobBlock, BlobProperties, ContentSettings
 from azure.storage.blob.aio import BlobClient
 
 from openviper.storage.attributes import decode_metadata, encode_metadata
+from openviper.storage.backends.azure_client import READ_SIZE
 from openviper.storage.backends.azure_errors import classify, code_of
 from openviper.storage.driver import Write
 from openviper.storage.errors import (
@@ -22,6 +23,7 @@ from openviper.storage.errors import (
     PreconditionFailedError,
     UnavailableError,
 )
+from openviper.storage.shield import to_the_end
 from openviper.storage.types import FileInfo
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "info_of",
     "is_folder",
     "quoted",
+    "read_on",
     "read_range",
     "stored",
     "written",
@@ -210,6 +213,32 @@ async def read_range(
         for reply in replies:
             reply.http_response.internal_response.close()
         raise
+
+
+async def read_on(
+    blob: BlobClient, first: bytes, start: int, stop: int, etag: str | None
+) -> AsyncGenerator[bytes, None]:
+    """Give what was read, and the rest; the next request is under way meanwhile."""
+
+    def begin() -> asyncio.Task[tuple[bytes, BlobProperties]] | None:
+        if position >= stop:
+            return None
+        size = min(READ_SIZE, stop - position)
+        return asyncio.create_task(read_range(blob, position, size, etag))
+
+    position = start + len(first)
+    following = begin()
+    try:
+        yield first
+        while following is not None:
+            chunk, _ = await following
+            position += len(chunk)
+            following = begin() if chunk else None
+            yield chunk
+    finally:
+        if following is not None:
+            following.cancel()
+            await to_the_end(asyncio.gather(following, return_exceptions=True))
 
 
 async def finished_copy(blob: BlobClient, copy_id: str) -> BlobProperties:

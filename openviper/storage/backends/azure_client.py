@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.request import getproxies
 from weakref import WeakSet
 
 from aiohttp import ClientConnectorError
@@ -90,6 +91,8 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # untyped: the SDK lo
             connection_timeout=timeout,
             read_timeout=timeout,
             connection_data_block_size=_RECEIVED_AT_ONCE,
+            # Else aiohttp looks in the environment, and for a .netrc, in a thread each time.
+            use_env_settings=bool(getproxies()),
         )
         self._timeout = timeout
         self._unsure: WeakSet[object] = WeakSet()
