@@ -115,8 +115,11 @@ class Guard:
             return
         error = _single(error)
         meaning = type(error) if isinstance(error, StorageError) else self._driver.classify(error)
-        if meaning is None or (isinstance(error, StorageError) and error.args[0]):
-            return  # a bug, which stays one, or an error that says everything already
+        if meaning is None:
+            return  # a bug, which stays one
+        if isinstance(error, StorageError) and error.args[0]:
+            error.name, error.backend = error.name or self._name, self._driver.backend
+            return  # it has words of its own
         if meaning is AmbiguousNotFoundError and not await self._probe.container_exists():
             meaning = ContainerNotFoundError
         cause = error.__cause__ if isinstance(error, StorageError) else None
