@@ -46,7 +46,7 @@ lint: $(STAMP) ## check style, types, spelling and the imports' directions
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pyright
+	$(PYTHON) -m pyright --pythonpath $(PYTHON)
 	$(PYTHON) -m codespell_lib
 	$(VENV)/bin/lint-imports
 

@@ -103,8 +103,8 @@ def attributes_from(options: WriteOptions) -> Attributes:
     for name, value in values.items():
         if value is not None:
             check_header(name, value)
-    if sum(len(value) for value in values.values() if value) > MAX_HEADER_BYTES:
-        raise ValueError(f"content_type, cache_control and so on take {MAX_HEADER_BYTES} bytes in all")
+    if sum(len(str(value)) for value in values.values() if value) > MAX_HEADER_BYTES:
+        raise ValueError(f"{', '.join(_HEADERS)} take {MAX_HEADER_BYTES} bytes together")
     content_type = options.get("content_type")
     if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
         raise ValueError(f"content_type is 'type/subtype', not {content_type!r}")

@@ -188,11 +188,11 @@ class _BufferReader(_Reader):
     can_rewind = True
 
     def __init__(self, content: Buffer) -> None:
-        self.buffer: memoryview = as_bytes_view(content)
+        self.buffer = self._view = as_bytes_view(content)
 
     async def chunks(self) -> AsyncIterator[memoryview]:
-        if self.buffer:
-            yield self.buffer
+        if self._view:
+            yield self._view
 
 
 class _PathReader(_Reader):
