@@ -7,12 +7,14 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from mimetypes import MimeTypes
 from types import MappingProxyType
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 from urllib.parse import quote, unquote
 
 from openviper.storage.types import WriteOptions
+
+if TYPE_CHECKING:
+    from mimetypes import MimeTypes
 
 __all__ = [
     "DEFAULT_CONTENT_TYPE",
@@ -158,6 +160,8 @@ def visible_metadata(metadata: Mapping[str, str] | None) -> Mapping[str, str] | 
 
 @cache
 def _types() -> MimeTypes:
+    from mimetypes import MimeTypes  # noqa: PLC0415 - not needed before the first guess
+
     types = MimeTypes()  # the built-in tables: the machine's own files are not read
     for extension, content_type in _MORE_TYPES.items():
         types.add_type(content_type, extension)

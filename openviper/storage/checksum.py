@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from typing import Protocol
@@ -59,6 +58,8 @@ class _Hash(Protocol):
 def _new_hash(algorithm: str) -> _Hash:
     if algorithm == "crc32c":
         return _Crc32c()
+    import hashlib  # noqa: PLC0415 - OpenSSL, which few saves need
+
     return hashlib.new(algorithm, usedforsecurity=False)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from uuid import uuid4
 
 from openviper.storage.errors import AlreadyExistsError, InvalidNameError
 
@@ -88,6 +87,8 @@ def unique(name: str, *, location: str = "") -> str:
     """Return `name` with `_` and 32 random hex digits before its last extension."""
     parent, slash, leaf = name.rpartition("/")
     room = MAX_NAME_BYTES - len(join(location, parent + slash).encode())
+    from uuid import uuid4  # noqa: PLC0415 - slow to load, and few names are taken
+
     taken = f"_{uuid4().hex}"
     short = _shorten(leaf, min(MAX_SEGMENT_BYTES, room), suffix=taken)
     return canonical(f"{parent}{slash}{short}", location=location)

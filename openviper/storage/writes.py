@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeAlias
-from uuid import uuid4
 
 from openviper.storage.attributes import WRITE_ID, Attributes, guess_content_type
 from openviper.storage.content import Source
@@ -173,7 +173,7 @@ def _write(name: str, attributes: Attributes, *, create: bool, if_match: str | N
     return Write(
         attributes=attributes,
         content_type=attributes.content_type or guess_content_type(name),
-        write_id=uuid4().hex,
+        write_id=os.urandom(16).hex(),
         create=create,
         if_match=if_match,
     )

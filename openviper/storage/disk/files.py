@@ -11,7 +11,6 @@ import fcntl
 import os
 import shutil
 import stat
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -59,7 +58,7 @@ class Files:
 
     def begin(self) -> Temporary:
         """Make an empty temporary file."""
-        leaf = uuid.uuid4().hex
+        leaf = os.urandom(16).hex()
         with self._tree.folder(_TEMPORARY, create=True) as folder:
             return Temporary(os.open(leaf, _NEW, 0o600, dir_fd=folder), leaf)
 
