@@ -23,7 +23,7 @@ from openviper.storage.backends.s3_writes import (
     put_object,
     quoted,
 )
-from openviper.storage.driver import Download, SignRequest, Write
+from openviper.storage.driver import AmbiguousNotFoundError, Download, SignRequest, Write
 from openviper.storage.errors import (
     NameConflictError,
     PreconditionFailedError,
@@ -180,7 +180,7 @@ class S3Driver:
     async def begin(self, key: str, write: Write) -> PartsUpload:
         """Begin an upload in parts, unless it is clear already that it would be refused."""
         if write.if_match is not None:
-            await self._check_version(key, write.if_match)
+            await self._check_replaced(key, write.if_match)
         if not self.capabilities.flat_namespace:
             await self._check_no_folder(key)
         return await begin_parts(self._bucket, key, write)
@@ -300,6 +300,15 @@ class S3Driver:
     async def _check_version(self, key: str, etag: str) -> None:
         if (await self.head(key)).etag != etag:
             raise PreconditionFailedError
+
+    async def _check_replaced(self, key: str, etag: str) -> None:
+        try:
+            await self._check_version(key, etag)
+        except ClientError as error:
+            if classify(error) is not AmbiguousNotFoundError:
+                raise
+            await self.list_page("", delimiter=None, limit=1, token=None, start_after=None)
+            raise PreconditionFailedError from error
 
     async def _check_no_folder(self, key: str) -> None:
         """Refuse in words what versitygw refuses to complete with a bare 500."""

@@ -46,6 +46,7 @@ _CODES: dict[type[StorageError], tuple[str, ...]] = {
         "TokenRefreshRequired",
         "XAdminUserNotFound",  # versitygw's, with status 404
     ),
+    PermissionDeniedError: ("AccessDenied", "AccountProblem", "AllAccessDisabled"),
     PreconditionFailedError: ("PreconditionFailed", "412"),
     NameConflictError: (
         "DirectoryObjectContainsData",
@@ -72,6 +73,7 @@ _CODES: dict[type[StorageError], tuple[str, ...]] = {
     ThrottledError: (
         "BandwidthLimitExceeded",
         "RequestLimitExceeded",
+        "ServiceUnavailable",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
@@ -80,7 +82,12 @@ _CODES: dict[type[StorageError], tuple[str, ...]] = {
     StorageTimeoutError: ("RequestTimeout", "RequestTimeoutException"),
     # A conflict is no answer: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
     # A dead upload id may be that of a Complete whose reply was lost.
-    UnavailableError: ("ConditionalRequestConflict", "NoSuchUpload", "OperationAborted"),
+    UnavailableError: (
+        "ConditionalRequestConflict",
+        "InternalError",
+        "NoSuchUpload",
+        "OperationAborted",
+    ),
     StorageFullError: ("QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"),
     ImproperlyConfiguredError: (
         "AuthorizationHeaderMalformed",
