@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from openviper.storage.base import Storage
 from openviper.storage.testing import expect
 from openviper.storage.testing.target import Target
 
-__all__ = ["content", "names", "nothing_but"]
+__all__ = ["content", "loop_settles", "names", "nothing_but"]
 
 
 async def content(storage: Storage, name: str, expected: bytes) -> None:
@@ -30,3 +31,11 @@ async def nothing_but(target: Target, kept: Iterable[str] = ()) -> None:
         return
     expect.same(sorted(await target.raw.keys(), key=str.encode), expected, "keys behind it")
     expect.same(await target.raw.open_uploads(), [], "uploads left open")
+
+
+async def loop_settles() -> None:
+    """Wait for the loop to close the generators that were dropped."""
+    await asyncio.sleep(0)  # it learns of them
+    this = asyncio.current_task()
+    while closing := [task for task in asyncio.all_tasks() if task is not this]:
+        await asyncio.wait(closing)

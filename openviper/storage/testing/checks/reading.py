@@ -11,6 +11,7 @@ from typing import cast
 
 from openviper.storage.base import Storage
 from openviper.storage.errors import NotFoundError, StorageError, TooLargeError
+from openviper.storage.testing import look
 from openviper.storage.testing.contents import bytes_of, chunks_of
 from openviper.storage.testing.expect import fails, same, same_bytes
 from openviper.storage.testing.registry import check
@@ -176,7 +177,7 @@ async def abandoned_streams_release_connections(target: Target) -> None:
     async with asyncio.timeout(60):
         for turn in range(90):
             await ways[turn % 3](target.storage)
-        await _settled()
+        await look.loop_settles()
         same_bytes(await target.storage.read("a.bin", end=10), content[:10], "a read after them")
 
 
@@ -292,14 +293,6 @@ async def _read_in_blocks(storage: Storage) -> None:
 
 async def _refused(storage: Storage) -> None:
     await fails(TooLargeError, storage.read("a.bin", max_size=1000), doing="read(max_size=1000)")
-
-
-async def _settled() -> None:
-    """Wait for the loop to close the generators that were dropped."""
-    await asyncio.sleep(0)  # the loop learns of them
-    this = asyncio.current_task()
-    while closing := [task for task in asyncio.all_tasks() if task is not this]:
-        await asyncio.wait(closing)
 
 
 async def _peak_of(way: Callable[[], Awaitable[object]]) -> int:
