@@ -129,6 +129,10 @@ def _with_token(url: str, name: str | None, credential: object) -> Account:
             "credential is an account key, a SAS, or a token credential of azure.identity.aio, "
             f"not {type(credential).__name__}"
         )
+    if not url.startswith("https:"):
+        raise ImproperlyConfiguredError(
+            "a token credential is for https only: anybody could read it"
+        )
     return Account(url=url, name=name, token=credential)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
@@ -62,7 +62,8 @@ class Blocks:
 
     async def part(self, number: int, data: memoryview) -> None:
         """Send one block."""
-        await self._blob.stage_block(self._id(number), bytes(data), length=len(data))
+        # Not copied: the SDK hands any iterable on, and the transport knows this one.
+        await self._blob.stage_block(self._id(number), cast("Any", data), length=len(data))
         self._sizes[number] = len(data)
 
     async def commit(self) -> FileInfo:
@@ -107,7 +108,7 @@ class Blocks:
         if self._write.if_match is not None:
             return PreconditionFailedError()
         return UnavailableError(
-            f"azure: another write of {self._key!r} ended first, and with it the service dropped "
+            "azure: another write of this name ended first, and with it the service dropped "
             "what was sent of this one; nothing of it was stored, so write it again"
         )
 

@@ -69,7 +69,7 @@ class _Body:
     https://github.com/aio-libs/aiohttp/blob/v3.14.5/aiohttp/payload.py#L360
     """
 
-    def __init__(self, data: bytes, progress: Callable[[], None]) -> None:
+    def __init__(self, data: bytes | memoryview, progress: Callable[[], None]) -> None:
         self._data = memoryview(data)
         self._progress = progress
 
@@ -104,7 +104,7 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # untyped: the SDK lo
         try:
             # aiohttp has no limit on the time that a write may take.
             async with asyncio.timeout(self._timeout) as limit:
-                if isinstance(data, bytes) and len(data) > _SENT_AT_ONCE:
+                if isinstance(data, memoryview) or _is_large(data):
                     request.data = _Body(
                         data, lambda: limit.reschedule(loop.time() + self._timeout)
                     )
@@ -124,6 +124,10 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # untyped: the SDK lo
             raise
         finally:
             request.data = data
+
+
+def _is_large(data: object) -> bool:
+    return isinstance(data, bytes) and len(data) > _SENT_AT_ONCE
 
 
 def portable_boundary(request: PipelineRequest[Any]) -> None:  # Any: the SDK has two kinds

@@ -1,0 +1,568 @@
+"""What is Azure's own; what all backends share is in the conformance suite."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
+from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, generate_container_sas
+
+from openviper.storage.backends import azure_blobs
+from openviper.storage.backends.azure import AzureStorage
+from openviper.storage.errors import (
+    AlreadyExistsError,
+    ContainerNotFoundError,
+    ImproperlyConfiguredError,
+    IntegrityError,
+    InvalidNameError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    StorageError,
+    StorageTimeoutError,
+    ThrottledError,
+    TooLargeError,
+    UnavailableError,
+    UnsupportedOperationError,
+)
+from servers import Server, running
+from servers.buckets import create_azure_container
+from tests.storage.azure_faults import (
+    Copying,
+    Lossy,
+    Stopping,
+    answering,
+    not_reading,
+    serving,
+    silent,
+)
+
+MIB = 1 << 20
+KEY = "a2V5" * 22
+ODD = ("a b+c", "100%", "%41", "%2F", "q?x=1", "h#h", "é😀", "q'\"u", "t~.x", "e\u0301", "[x]&=;,")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running("azurite") as servers:
+        yield servers["azurite"]
+
+
+@pytest.fixture
+def container(server: Server) -> str:
+    return create_azure_container(server)
+
+
+@pytest.fixture
+async def storage(server: Server, container: str) -> AsyncIterator[AzureStorage]:
+    text = server.credentials["connection_string"]
+    async with AzureStorage(container, connection_string=text, part_size=MIB) as storage:
+        yield storage
+
+
+@pytest.fixture
+def blob(server: Server, container: str) -> Iterator[Callable[[str], BlobClient]]:
+    """Give the SDK's own sync client of a blob."""
+    with BlobServiceClient.from_connection_string(
+        server.credentials["connection_string"]
+    ) as service:
+        yield lambda name: service.get_blob_client(container, name)
+
+
+def at(url: str, **options: Any) -> AzureStorage:
+    options = {"timeout": 0.5, "max_attempts": 1, "credential": KEY, **options}
+    return AzureStorage("test", account_url=url, **options)
+
+
+async def pieces(data: bytes, size: int = 300_000) -> AsyncIterator[bytes]:
+    for position in range(0, len(data), size):
+        await asyncio.sleep(0)
+        yield data[position : position + size]
+
+
+async def breaking(data: bytes) -> AsyncIterator[bytes]:
+    async for piece in pieces(data):
+        yield piece
+        await asyncio.sleep(0.01)
+    raise LookupError("the source")
+
+
+def send(
+    url: str, method: str = "GET", data: bytes | None = None, **headers: str
+) -> tuple[int, bytes, dict[str, str]]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, data=data, method=method, headers=named)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, reply.read(), dict(reply.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), dict(error.headers)
+
+
+async def upload(url: str, data: bytes = b"new") -> int:
+    status, _, _ = await asyncio.to_thread(
+        send, url, "PUT", data, x_ms_blob_type="BlockBlob", Content_Type="text/plain"
+    )
+    return status
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"connection_string": "UseDevelopmentStorage=true", "account_url": "https://a.blob.x"},
+        {"connection_string": "nonsense"},
+        {"connection_string": "AccountKey=" + KEY},
+        {"connection_string": "UseDevelopmentStorage=true", "credential": KEY},
+        {"account_url": "account"},
+        {"account_url": "https://a.blob.core.windows.net/?sv=1&sig=secret"},
+        {"account_url": "https://cdn.example.com", "credential": KEY},
+        {"account_url": "https://a.blob.core.windows.net", "credential": "not base64!"},
+        {"account_url": "https://a.blob.core.windows.net", "credential": object()},
+        {"connection_string": "UseDevelopmentStorage=true", "timeout": 0},
+        {"connection_string": "UseDevelopmentStorage=true", "max_attempts": 0},
+        {"connection_string": "UseDevelopmentStorage=true", "part_size": 0},
+    ],
+)
+def test_options_that_do_not_fit_are_refused_without_showing_secrets(
+    options: dict[str, Any],
+) -> None:
+    with pytest.raises(ImproperlyConfiguredError) as caught:
+        AzureStorage("container", **options)
+    assert "secret" not in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "ab", "Upper", "a--b", "-ab", "ab-", "a_b", "a/b", "x" * 64])
+def test_what_is_no_container_name_is_refused(name: str) -> None:
+    with pytest.raises(ImproperlyConfiguredError):
+        AzureStorage(name, connection_string="UseDevelopmentStorage=true")
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        (
+            {"connection_string": f"AccountName=acc;AccountKey={KEY}"},
+            "https://acc.blob.core.windows.net/photos/a%20b",
+        ),
+        (
+            {"connection_string": "BlobEndpoint=https://cdn.example.com/;AccountName=acc;"},
+            "https://cdn.example.com/photos/a%20b",
+        ),
+        (
+            {"connection_string": "AccountName=acc;EndpointSuffix=core.chinacloudapi.cn"},
+            "https://acc.blob.core.chinacloudapi.cn/photos/a%20b",
+        ),
+        (
+            {
+                "account_url": "https://acc.blob.core.windows.net/",
+                "credential": "?sv=2026&sp=rw&sig=abc%3D",
+            },
+            "https://acc.blob.core.windows.net/photos/a%20b",
+        ),
+    ],
+)
+def test_url_is_the_public_address_without_a_signature(options: dict[str, Any], url: str) -> None:
+    assert AzureStorage("photos", **options).url("a b") == url
+
+
+def test_credentials_are_not_shown_and_not_pickled() -> None:
+    text = f"AccountName=acc;AccountKey={KEY}"
+    storage = AzureStorage("photos", connection_string=text)
+    assert KEY not in repr(storage) + str(vars(storage))
+    assert storage == AzureStorage("photos", connection_string=text)
+    with pytest.raises(TypeError, match="credentials"):
+        pickle.dumps(storage)
+
+
+# Signing
+
+
+async def test_signed_get_serves_the_file_under_a_name(storage: AzureStorage) -> None:
+    for name in ODD:
+        await storage.put(name, name.encode())
+        url = await storage.signed_url(name, download_as='ü "1".txt')
+        status, body, headers = await asyncio.to_thread(send, url)
+        assert (status, body) == (200, name.encode())
+        assert "filename*=UTF-8''%C3%BC%20%221%22.txt" in headers["content-disposition"]
+        head = await storage.signed_url(name, method="HEAD")
+        assert (await asyncio.to_thread(send, head, "HEAD"))[0] == 200
+
+
+async def test_signed_url_is_for_one_name_and_one_time(storage: AzureStorage) -> None:
+    url = await storage.signed_url("a", method="PUT", expires=600)
+    assert await upload(url.replace("/a?", "/b?")) == 403
+    assert await upload(await storage.signed_url("a")) == 403
+    expiry = datetime.fromisoformat(parse_qs(urlsplit(url).query)["se"][0])
+    assert timedelta(0) <= expiry - datetime.now(UTC) - timedelta(seconds=599) < timedelta(0, 3)
+
+
+async def test_signed_put_creates_only_unless_it_may_overwrite(storage: AzureStorage) -> None:
+    url = await storage.signed_url("a", method="PUT")
+    assert await upload(url, b"first") == 201
+    assert await upload(url, b"second") == 403
+    assert await storage.read("a") == b"first"
+    assert await upload(await storage.signed_url("a", method="PUT", overwrite=True)) == 201
+    assert await storage.read("a") == b"new"
+
+
+async def test_a_signed_put_cannot_hold_a_content_type(storage: AzureStorage) -> None:
+    with pytest.raises(UnsupportedOperationError, match="content type") as caught:
+        await storage.signed_url("a", method="PUT", content_type="image/png")
+    assert (caught.value.name, caught.value.backend) == ("a", "azure")
+
+
+async def test_without_an_account_key_nothing_is_signed() -> None:
+    storage = AzureStorage("photos", account_url="https://a.blob.core.windows.net")
+    assert storage.capabilities.signed_get == storage.capabilities.signed_put == "none"
+    with pytest.raises(UnsupportedOperationError, match="account key"):
+        await storage.signed_url("a")
+
+
+# Ways in
+
+
+@pytest.fixture
+def sas(server: Server, container: str) -> str:
+    return generate_container_sas(
+        server.credentials["account"],
+        container,
+        server.credentials["key"],
+        permission="racwdl",
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+
+
+async def test_a_sas_reads_writes_copies_and_is_not_logged(
+    server: Server, container: str, sas: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = server.credentials["account_url"]
+    async with AzureStorage(container, account_url=url, credential=sas, part_size=MIB) as storage:
+        await storage.put("a", pieces(bytes(3 * MIB)))
+        await storage.copy("a", "b")
+        assert await storage.size("b") == 3 * MIB
+        assert [file.name async for file in storage.files()] == ["a", "b"]
+        assert all(result.ok for result in await storage.delete_many(["a", "b", "c"]))
+        with pytest.raises(NotFoundError) as caught:
+            await storage.read("a")
+        shown = f"{caplog.text}{storage!r}{storage.url('a')}{caught.value}{caught.value.__cause__}"
+    assert parse_qs(sas)["sig"][0] not in shown
+    assert server.credentials["key"] not in shown
+
+
+@pytest.mark.parametrize("credential", [None, KEY])
+async def test_who_may_not_is_told_so_on_every_method(
+    server: Server, container: str, credential: str | None
+) -> None:
+    url = server.credentials["account_url"]
+    async with AzureStorage(container, account_url=url, credential=credential) as storage:
+        for attempt in (
+            storage.put("a", b""),
+            storage.put("a", pieces(bytes(5 * MIB))),
+            storage.delete("a"),
+            storage.listdir(),
+        ):
+            with pytest.raises(PermissionDeniedError):
+                await attempt
+        assert isinstance((await storage.delete_many(["a"]))[0].error, PermissionDeniedError)
+
+
+class Token:
+    async def get_token(self, *scopes: str, **options: object) -> object:
+        raise ClientAuthenticationError("no token here")
+
+
+def test_a_token_is_never_sent_in_the_clear() -> None:
+    with pytest.raises(ImproperlyConfiguredError, match="https"):
+        AzureStorage("test", account_url="http://127.0.0.1/a", credential=Token())
+
+
+async def test_a_token_that_cannot_be_had_is_a_refusal() -> None:
+    async with AzureStorage(
+        "test", account_url="https://127.0.0.1:1", credential=Token()
+    ) as storage:
+        with pytest.raises(PermissionDeniedError):
+            await storage.exists("a")
+
+
+# Blobs
+
+
+async def test_a_folder_marker_is_no_file(
+    storage: AzureStorage, blob: Callable[[str], BlobClient]
+) -> None:
+    blob("dir").upload_blob(b"", metadata={"hdi_isfolder": "true"})
+    await storage.put("dir/a", b"")
+    assert not await storage.exists("dir")
+    with pytest.raises(NotFoundError):
+        await storage.stat("dir")
+    assert [file.name async for file in storage.files()] == ["dir/a"]
+    assert await storage.listdir() == (["dir"], [])
+
+
+async def test_a_blob_with_snapshots_is_deleted_with_them(
+    storage: AzureStorage, blob: Callable[[str], BlobClient]
+) -> None:
+    for name in ("a", "b"):
+        await storage.put(name, b"")
+        blob(name).create_snapshot()
+    await storage.delete("a")
+    assert (await storage.delete_many(["b"]))[0].ok
+    assert await storage.listdir() == ([], [])
+
+
+async def test_a_batch_says_of_each_name_how_it_ended(
+    storage: AzureStorage, blob: Callable[[str], BlobClient]
+) -> None:
+    names = [*ODD, "leased", *(f"n/{number}" for number in range(260))]
+    for name in (*ODD, "leased", "n/7", "n/259"):
+        await storage.put(name, b"")
+    lease = blob("leased").acquire_lease()
+    results = await storage.delete_many(names)
+    assert [result.name for result in results if not result.ok] == ["leased"]
+    assert isinstance(results[names.index("leased")].error, PermissionDeniedError)
+    assert [file.name async for file in storage.files()] == ["leased"]
+    lease.release()
+
+
+async def test_a_large_body_is_sent_without_a_warning_and_read_by_ranges(
+    storage: AzureStorage,
+) -> None:
+    data = bytes(range(256)) * (5 << 12)
+    await storage.put("a", data)
+    assert await storage.read("a", start=MIB - 1, end=2 * MIB + 1) == data[MIB - 1 : 2 * MIB + 1]
+
+
+async def test_content_md5_is_told_only_where_it_is_the_contents(storage: AzureStorage) -> None:
+    small = await storage.put("a", b"hello")
+    assert small.checksums == {"md5": "5d41402abc4b2a76b9719d911017c592"}
+    assert (await storage.stat("a")).checksums == small.checksums
+    assert (await storage.put("b", pieces(bytes(3 * MIB)))).checksums == {}
+
+
+# Uploads in blocks
+
+
+async def test_a_broken_upload_leaves_no_blocks_and_the_old_file(
+    storage: AzureStorage, blob: Callable[[str], BlobClient]
+) -> None:
+    await storage.put("old", b"old")
+    for name in ("old", "new"):
+        with pytest.raises(LookupError, match="the source"):
+            await storage.put(name, breaking(bytes(5 * MIB)))
+    assert await storage.read("old") == b"old"
+    with pytest.raises(ResourceNotFoundError):
+        blob("new").get_block_list("uncommitted")
+
+
+async def test_a_broken_upload_leaves_a_rivals_blocks(
+    storage: AzureStorage, blob: Callable[[str], BlobClient]
+) -> None:
+    blob("a").stage_block(f"{'r' * 32}00001", b"rival")
+    with pytest.raises(LookupError):
+        await storage.put("a", breaking(bytes(5 * MIB)))
+    blob("a").commit_block_list([BlobBlock(f"{'r' * 32}00001")])
+    assert await storage.read("a") == b"rival"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "kind"),
+    [
+        ({"if_none_match": True}, AlreadyExistsError),
+        ({}, UnavailableError),
+    ],
+)
+async def test_a_write_that_a_rival_overtook_says_so_and_stores_nothing(
+    storage: AzureStorage, conditions: dict[str, Any], kind: type[StorageError]
+) -> None:
+    async def overtaken() -> AsyncIterator[bytes]:
+        async for piece in pieces(bytes(5 * MIB)):
+            yield piece
+        await asyncio.sleep(0.1)
+        await storage.put("a", pieces(b"r" * (3 * MIB)))
+
+    with pytest.raises(kind) as caught:
+        await storage.put("a", overtaken(), **conditions)
+    assert (caught.value.name, caught.value.backend) == ("a", "azure")
+    assert await storage.read("a") == b"r" * (3 * MIB)
+
+
+async def test_streams_that_overwrite_one_name_are_never_mixed(storage: AzureStorage) -> None:
+    ended = await asyncio.gather(
+        *(
+            storage.put("a", pieces(bytes([n]) * (3 * MIB + n)), metadata={"n": str(n)})
+            for n in range(5)
+        ),
+        return_exceptions=True,
+    )
+    assert any(not isinstance(end, Exception) for end in ended)
+    data = await storage.read("a")
+    assert set(data) == {len(data) - 3 * MIB}
+    assert (await storage.stat("a")).metadata == {"n": str(data[0])}
+
+
+# Faults
+
+
+async def test_a_refused_connection_is_told_within_seconds() -> None:
+    began = time.monotonic()
+    async with AzureStorage("test", account_url="http://127.0.0.1:1/a", credential=KEY) as storage:
+        with pytest.raises(UnavailableError):
+            await storage.put("a", b"")
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("handler", [silent, not_reading])
+async def test_a_service_that_stops_answering_is_given_up(handler: Any) -> None:
+    async with serving(handler) as url, at(url) as storage:
+        began = time.monotonic()
+        with pytest.raises(OutcomeUnknownError):
+            await storage.put("a", bytes(4 * MIB - 1))
+        with pytest.raises(StorageTimeoutError):
+            await storage.exists("a")
+        with pytest.raises(StorageTimeoutError):
+            await storage.read("a")
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("status", [None, 500, 503])
+@pytest.mark.parametrize("size", [10, 3 * MIB])
+async def test_a_creation_whose_reply_was_lost_is_known_as_ours(
+    server: Server, container: str, status: int | None, size: int
+) -> None:
+    query = "" if size == 10 else "comp=blocklist"
+    lossy = Lossy(server.url, "PUT", losses=1, status=status, query=query)
+    async with serving(lossy.answer) as url:
+        options = {"part_size": MIB, "max_attempts": 2, "credential": server.credentials["key"]}
+        async with AzureStorage(container, account_url=url, timeout=5, **options) as storage:  # type: ignore[arg-type]  # of several types
+            info = await storage.put("a", pieces(bytes(size)), if_none_match=True)
+            assert (info.size, lossy.losses) == (size, 0)
+            assert await storage.save("a", b"") != "a"
+
+
+async def test_a_reply_that_breaks_off_is_asked_for_again() -> None:
+    serves = Stopping(size=2 * MIB + 5, breaks=1)
+    async with serving(serves.answer) as url, at(url, timeout=5) as storage:
+        assert len(await storage.read("a")) == serves.size
+    serves = Stopping(size=100, breaks=9)
+    async with serving(serves.answer) as url, at(url, timeout=5) as storage:
+        with pytest.raises(UnavailableError):
+            await storage.read("a")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "InvalidResourceName", InvalidNameError),
+        (400, "Md5Mismatch", IntegrityError),
+        (400, "InvalidHeaderValue", StorageError),
+        (401, "NoAuthenticationInformation", PermissionDeniedError),
+        (403, "AuthenticationFailed", PermissionDeniedError),
+        (403, "AuthorizationFailure", PermissionDeniedError),
+        (404, "ContainerNotFound", ContainerNotFoundError),
+        (409, "ContainerBeingDeleted", ContainerNotFoundError),
+        (409, "BlobImmutableDueToPolicy", PermissionDeniedError),
+        (412, "ConditionNotMet", PreconditionFailedError),
+        (412, "LeaseIdMissing", PermissionDeniedError),
+        (413, "RequestBodyTooLarge", TooLargeError),
+        (429, None, ThrottledError),
+        (500, "InternalError", UnavailableError),
+        (500, "OperationTimedOut", StorageTimeoutError),
+        (501, "NotImplemented", UnsupportedOperationError),
+        (503, "ServerBusy", ThrottledError),
+    ],
+)
+async def test_an_error_means_what_its_code_says(
+    status: int, code: str | None, kind: type[StorageError]
+) -> None:
+    async with serving(answering(status, code)) as url, at(url) as storage:
+        for attempt in (
+            storage.stat("a"),
+            storage.read("a"),
+            storage.listdir(),
+            storage.delete("a"),
+            storage.put("a", b""),
+        ):
+            with pytest.raises(StorageError) as caught:
+                await attempt
+            unknown = issubclass(kind, UnavailableError) and attempt.__name__ == "put"
+            assert type(caught.value) is (OutcomeUnknownError if unknown else kind)
+
+
+@pytest.mark.parametrize(
+    "status", [*range(400, 416), *range(417, 432), 451, 499, *range(500, 512), 599]
+)
+async def test_no_status_lets_an_exception_of_the_sdk_out(status: int) -> None:
+    async with serving(answering(status, None)) as url, at(url) as storage:
+        for attempt in (
+            storage.put("a", b""),
+            storage.put("a", pieces(bytes(9 * MIB))),
+            storage.read("a"),
+            storage.listdir(),
+            storage.exists("a"),
+            storage.copy("a", "b"),
+        ):
+            with suppress(StorageError):
+                assert await attempt is False
+        (deleted,) = await storage.delete_many(["a"])
+        assert not deleted.ok
+
+
+async def test_attempts_are_counted() -> None:
+    asked: list[str] = []
+    async with serving(answering(500, None, asked)) as url, at(url, max_attempts=2) as storage:
+        with pytest.raises(UnavailableError):
+            await storage.read("a")
+    assert asked == ["GET", "GET"]
+
+
+# Copies
+
+
+async def test_a_pending_copy_is_awaited() -> None:
+    copying = Copying(["pending", "pending", "success"])
+    async with serving(copying.answer) as url, at(url) as storage:
+        assert await storage.copy("src", "dst") == "dst"
+    assert copying.states == ["success"]
+    assert copying.asked["If-None-Match"] == "*"
+    assert copying.asked["x-ms-source-if-match"] == '"0x1"'
+
+
+async def test_a_copy_that_fails_or_never_ends_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(Copying(["pending", "failed"]).answer) as url, at(url) as storage:
+        with pytest.raises(UnavailableError, match="failed"):
+            await storage.copy("src", "dst")
+    monkeypatch.setattr(azure_blobs, "_COPY_SECONDS", 0.3)
+    endless = Copying(["pending"])
+    async with serving(endless.answer) as url, at(url) as storage:
+        with pytest.raises(UnavailableError, match="in time"):
+            await storage.copy("src", "dst", if_exists="overwrite")
+    assert endless.aborted == 1
+
+
+async def test_a_move_races_a_writer_without_loss(storage: AzureStorage) -> None:
+    await storage.put("a", b"one", metadata={"k": "é "}, cache_control="no-store")
+    assert await storage.move("a", "b") == "b"
+    info = await storage.stat("b")
+    assert (info.metadata, info.cache_control) == ({"k": "é "}, "no-store")
+    assert not await storage.exists("a")
