@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from openviper.storage.types import WriteOptions
@@ -91,7 +91,7 @@ _NOTHING = Attributes()
 
 def check_options(options: WriteOptions) -> None:
     """Raise `TypeError` for a keyword that no write takes."""
-    unknown = sorted(options.keys() - get_type_hints(WriteOptions).keys())
+    unknown = sorted(options.keys() - WriteOptions.__optional_keys__)
     if unknown:
         raise TypeError(f"unexpected keyword arguments: {', '.join(unknown)}")
 

@@ -19,6 +19,7 @@ from openviper.storage.errors import (
     PermissionDeniedError,
     PreconditionFailedError,
     StorageError,
+    ThrottledError,
     UnavailableError,
 )
 from openviper.storage.place import Place
@@ -147,6 +148,9 @@ class Writer:
             ) from cause
         if (info.metadata or {}).get(WRITE_ID) == write.write_id:
             return info
+        if write.create and isinstance(error, ThrottledError):
+            # Of many that create one name a service may only throttle those that lose.
+            raise self._place.error(AlreadyExistsError, "store", name) from cause
         raise error from cause
 
     @asynccontextmanager
