@@ -65,14 +65,18 @@ def hang_up(request: web.Request) -> web.Response:
 
 @dataclass
 class Lossy:
-    """Pass requests on, and lose the first answers to those of one method."""
+    """Lose the first answers to requests of one method, or refuse those requests; pass the rest."""
 
     upstream: str
     method: str
     losses: int
+    status: int | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        if request.method == self.method and self.losses and self.status:
+            self.losses -= 1
+            return web.Response(status=self.status)
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP}
         url = URL(f"{self.upstream}{request.raw_path}", encoded=True)
         async with (

@@ -39,6 +39,7 @@ from openviper.storage.errors import (
     ContainerNotFoundError,
     ImproperlyConfiguredError,
     NotFoundError,
+    OutcomeUnknownError,
     PermissionDeniedError,
     PreconditionFailedError,
     StorageError,
@@ -304,6 +305,8 @@ async def test_status_of_each_deletion_in_a_batch_is_told(storage: GCSStorage) -
         results = await failing.delete_many(["a", "b", "c", "d"])
     kinds = [type(result.error) for result in results]
     assert kinds == [type(None), PermissionDeniedError, type(None), UnavailableError]
+    assert results[1].error is not None
+    assert "403" in str(results[1].error.__cause__)
 
 
 # --- streams -----------------------------------------------------------------------------
@@ -517,6 +520,51 @@ async def test_refused_connection_is_unavailable_soon() -> None:
         with pytest.raises(UnavailableError):
             await storage.exists("a")
     assert time.monotonic() - before < 5
+
+
+async def test_creation_whose_answer_was_lost_before_the_service_went_is_unknown() -> None:
+    async def lose(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"--\r\n")
+        gone.close()
+        writer.transport.abort()
+
+    gone = await asyncio.start_server(lose, "127.0.0.1", 0)
+    host, port = gone.sockets[0].getsockname()
+    async with GCSStorage("bucket", api_root=f"http://{host}:{port}", max_attempts=2) as storage:
+        with pytest.raises(OutcomeUnknownError):
+            await storage.put("a", b"1", if_none_match=True)
+
+
+async def test_creation_that_is_throttled_while_another_wins_is_a_taken_name(
+    server: Server, bucket: str, storage: GCSStorage
+) -> None:
+    """https://cloud.google.com/storage/quotas#objects: one write a second of one name."""
+    await storage.put("a", b"rival")
+    lossy = Lossy(server.url, "POST", losses=3, status=429)
+    async with (
+        serving(lossy.answer) as url,
+        GCSStorage(bucket, api_root=url, max_attempts=3) as throttled,
+    ):
+        assert await throttled.save("a", b"ours") != "a"
+    assert await storage.read("a") == b"rival"
+
+
+async def test_source_and_reader_may_take_longer_than_the_service(
+    server: Server, bucket: str
+) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield bytes(1 << 20)
+            await asyncio.sleep(0.25)
+
+    async with GCSStorage(bucket, api_root=server.url, timeout=0.2) as storage:
+        await storage.put("a", slow())
+        size = 0
+        async for chunk in storage.stream("a", chunk_size=1 << 20):
+            size += len(chunk)
+            if size < 1 << 20:
+                await asyncio.sleep(0.25)
+    assert size == 3 << 20
 
 
 async def test_silent_service_is_given_up_in_time() -> None:

@@ -39,13 +39,13 @@ from openviper.storage.types import Buffer
 __all__ = [
     "PIECE",
     "Client",
+    "RefusedError",
     "Reply",
     "Request",
     "Service",
     "classify",
     "connect",
     "in_pieces",
-    "meaning_of",
 ]
 
 T = TypeVar("T")
@@ -117,12 +117,19 @@ class Reply:
 class RefusedError(ClientResponseError):
     """Hold the status and the words of a refusal, but not the token that the request had."""
 
-    def __init__(self, response: ClientResponse, text: str, meaning: type[StorageError]) -> None:
-        address = response.url.with_query(None)  # that of an upload session is a permission
+    def __init__(
+        self,
+        url: URL,
+        method: str,
+        status: int,
+        words: str = "",
+        meaning: type[StorageError] | None = None,
+    ) -> None:
         nothing = CIMultiDictProxy(CIMultiDict[str]())
-        asked = aiohttp.RequestInfo(address, response.method, nothing, address)
-        super().__init__(asked, (), status=response.status, message=text)
-        self.meaning = meaning
+        address = url.with_query(None)  # that of an upload session is a permission
+        asked = aiohttp.RequestInfo(address, method, nothing, address)
+        super().__init__(asked, (), status=status, message=words)
+        self.meaning = meaning or _meaning(status)
 
 
 def classify(error: Exception) -> type[StorageError] | None:
@@ -130,7 +137,7 @@ def classify(error: Exception) -> type[StorageError] | None:
     if isinstance(error, RefusedError):
         return error.meaning
     if isinstance(error, ClientResponseError):
-        return meaning_of(error.status)
+        return _meaning(error.status)
     if isinstance(error, TimeoutError):
         return StorageTimeoutError
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -148,8 +155,7 @@ def _is_passing(error: Exception) -> bool:
     return isinstance(error, passing | TimeoutError | ConnectionError)
 
 
-def meaning_of(status: int) -> type[StorageError]:
-    """Return what a status means, wherever it comes from."""
+def _meaning(status: int) -> type[StorageError]:
     return _MEANINGS.get(status, UnavailableError if status >= 500 else StorageError)
 
 
@@ -201,15 +207,25 @@ class Client:
             yield response
 
     async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until it works, fails for good, or has failed often enough."""
-        for number in range(1, self._service.max_attempts):
+        """Try until it works, fails for good, or has failed often enough.
+
+        An attempt that may have been carried out is not forgotten for a later one that was
+        certainly not: its error is raised.
+        """
+        doubt: Exception | None = None
+        number = 1
+        while True:
             try:
                 return await attempt()
             except Exception as error:
-                if not _is_passing(error):
-                    raise
+                if classify(error) is not NotSentError:
+                    doubt = error
+                if not _is_passing(error) or number == self._service.max_attempts:
+                    if doubt is None or doubt is error:
+                        raise
+                    raise doubt  # noqa: B904 - it came before
             await _pause(number)
-        return await attempt()
+            number += 1
 
     @asynccontextmanager
     async def _body(
@@ -227,7 +243,7 @@ class Client:
                 await to_the_end(feed.aclose())
 
     async def _begin(self, request: Request, body: bytes | _Feed | None) -> ClientResponse:
-        headers = {"Accept-Encoding": "gzip", **request.headers}
+        headers = {"Accept-Encoding": "identity", **request.headers}
         if not self._service.emulated:
             headers["Authorization"] = f"Bearer {await self._storage.token.get()}"
         if isinstance(body, _Feed) and request.body:
@@ -248,8 +264,13 @@ class Client:
             words = await response.content.read(_WORDS)
         finally:
             response.close()  # and so stop what is still being sent
-        meaning = request.meanings.get(response.status) or meaning_of(response.status)
-        raise RefusedError(response, words.decode(errors="replace"), meaning)
+        raise RefusedError(
+            response.url,
+            request.method,
+            response.status,
+            words.decode(errors="replace"),
+            request.meanings.get(response.status),
+        )
 
     def _limits(self, *, once: bool) -> ClientTimeout:
         """Limit the waiting, not the transfer; what can't be tried again may take its time."""

@@ -21,15 +21,17 @@ from typing import Any, Literal
 from urllib.parse import quote
 from uuid import uuid4
 
+from yarl import URL
+
 from openviper.storage.attributes import DEFAULT_CONTENT_TYPE
 from openviper.storage.backends.gcs_client import (
     Client,
+    RefusedError,
     Reply,
     Request,
     Service,
     classify,
     connect,
-    meaning_of,
 )
 from openviper.storage.backends.gcs_signing import ServiceAccount, signed_url
 from openviper.storage.backends.gcs_token import read_service_file
@@ -182,7 +184,7 @@ class GCSDriver:
         for number, key in enumerate(keys):
             status = statuses.get(number, 503)  # it said nothing of this one
             if status >= 300:
-                failures[key] = meaning_of(status)()
+                failures[key] = RefusedError(URL(self._objects), "DELETE", status, key)
         return failures
 
     async def signed_url(self, key: str, request: SignRequest) -> str:
