@@ -1,7 +1,10 @@
 """Load every check into the registry."""
 
 from openviper.storage.testing.checks import (
+    deleting,
+    listing,
     metadata,
+    paging,
     putting,
     racing,
     readers,
@@ -11,7 +14,10 @@ from openviper.storage.testing.checks import (
 )
 
 __all__ = [
+    "deleting",
+    "listing",
     "metadata",
+    "paging",
     "putting",
     "racing",
     "readers",
