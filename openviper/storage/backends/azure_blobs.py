@@ -61,9 +61,10 @@ class Blocks:
         self._sizes: dict[int, int] = {}
 
     async def part(self, number: int, data: memoryview) -> None:
-        """Send one block."""
+        """Send one block, to the end: one that arrived after an abort would stay."""
         # Not copied: the SDK hands any iterable on, and the transport knows this one.
-        await self._blob.stage_block(self._id(number), cast("Any", data), length=len(data))
+        body = cast("Any", data)
+        await to_the_end(self._blob.stage_block(self._id(number), body, length=len(data)))
         self._sizes[number] = len(data)
 
     async def commit(self) -> FileInfo:
