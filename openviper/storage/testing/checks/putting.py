@@ -12,10 +12,10 @@ from openviper.storage.testing.target import Target
 @check("put.returns-what-is-stored", "S01")
 async def returns_what_is_stored(target: Target) -> None:
     """`put` returns the file as `stat` sees it then, small and large."""
-    large = bytes_of(target.large)
+    large, other = bytes_of(target.large), target.another()
     for name, source, content in (("small.txt", b"x", b"x"), ("l.bin", chunks_of(large), large)):
         info = await target.storage.put(name, source, metadata={"key": "value"})
-        there = await target.another().stat(name)
+        there = await other.stat(name)
         expect.same((info.name, info.size), (name, len(content)), "name and size returned")
         assert info.etag, f"put({name!r}) returned no etag"
         expect.same(info.etag, there.etag, f"etag of {name!r} from put, and from stat")
@@ -120,14 +120,14 @@ async def conditions_exclude_each_other(target: Target) -> None:
 @check("writer.commits-when-its-block-ends", "R13", "S11")
 async def commits_when_its_block_ends(target: Target) -> None:
     """`open("wb")` shows nothing until its block ends, and then all; `info` is the file."""
-    piece = bytes_of(100_000)
+    piece, other = bytes_of(100_000), target.another()
     for count in (0, 1, target.large // len(piece) + 2):
         name = f"{count}.bin"
         async with target.storage.open(name, "wb", metadata={"key": "value"}) as writer:
             for _ in range(count):
                 expect.same(await writer.write(piece), len(piece), "bytes that write() took")
-            expect.same(await target.another().exists(name), False, "exists() inside the block")
-        await look.content(target.another(), name, piece * count)
+            expect.same(await other.exists(name), False, "exists() inside the block")
+        await look.content(other, name, piece * count)
         there = await target.storage.stat(name)
         assert writer.info is not None, "writer.info is None after the block"
         expect.same(writer.info.etag, there.etag, "etag in writer.info, and in stat()")

@@ -80,7 +80,7 @@ async def threads_are_distinct(target: Target) -> None:
 @check("race.processes-are-distinct", "S04", needs=("crosses_processes",))
 async def processes_are_distinct(target: Target) -> None:
     """Saves of one name from two processes give distinct names, and one winner creating only."""
-    contents = _contents(10)
+    contents = _contents(5)
     ours, theirs = await _in_two_processes(target, contents, "rename", "error")
     await _expect_whole(target.storage, ours[0], contents)
     await _expect_whole(target.storage, theirs[0], contents)
@@ -130,7 +130,7 @@ async def one_if_match_wins(target: Target) -> None:
 @check("race.readers-see-whole-files", "S07")
 async def readers_see_whole_files(target: Target) -> None:
     """While a file is replaced, readers get the old or the new content, whole, and no gap."""
-    contents = _contents(2, 100_000)
+    contents, other = _contents(2, 100_000), target.another()
     await target.storage.put("a.bin", contents[0])
     done = False
 
@@ -145,7 +145,7 @@ async def readers_see_whole_files(target: Target) -> None:
         nonlocal done
         try:
             for turn in range(8):
-                await target.another().put("a.bin", contents[turn % 2])
+                await other.put("a.bin", contents[turn % 2])
         finally:
             done = True
 
@@ -250,7 +250,7 @@ async def _in_two_processes(
         mine: list[list[Outcome]] = []
         for mode in modes:
             ours.send("go")
-            mine.append(await _all_saves(target.another(), contents, mode))
+            mine.append(await _all_saves(target.storage, contents, mode))
         return mine, [await _received(ours) for _ in modes]
     finally:
         await asyncio.to_thread(process.join, SECONDS)
@@ -265,10 +265,11 @@ def _save_elsewhere(
     modes: Sequence[IfExists],
     connection: Connection,
 ) -> None:
+    storage = make(location)
     connection.send("ready")
     for mode in modes:
         connection.recv()
-        connection.send(asyncio.run(_all_saves(make(location), contents, mode)))
+        connection.send(asyncio.run(_all_saves(storage, contents, mode)))
 
 
 async def _received(connection: Connection) -> list[Outcome]:

@@ -38,11 +38,12 @@ async def free_name_comes_back(target: Target) -> None:
 @check("save.large-content-comes-back", "S01", "S10")
 async def large_content_comes_back(target: Target) -> None:
     """Large content from a generator is stored whole in every mode, under the name given."""
+    other = target.another()
     for seed, mode in enumerate(MODES):
         content = bytes_of(target.large, seed=seed)
         name = await target.storage.save(f"{mode}.bin", chunks_of(content), if_exists=mode)
         expect.same(name, f"{mode}.bin", f"name returned with if_exists={mode!r}")
-        await look.content(target.another(), name, content)
+        await look.content(other, name, content)
 
 
 @check("save.taken-name-gets-another", "S02")
@@ -72,13 +73,13 @@ async def large_taken_name_gets_another(target: Target) -> None:
 @check("save.overwrite-replaces", "S07")
 async def overwrite_replaces(target: Target) -> None:
     """`if_exists="overwrite"` replaces the content and keeps the name, small and large."""
-    large = bytes_of(target.large)
+    large, other = bytes_of(target.large), target.another()
     contents: tuple[Content, ...] = (chunks_of(large), b"short")
     await target.storage.save("a.bin", b"old", metadata={"old": "yes"})
     for content, expected in zip(contents, (large, b"short"), strict=True):
         name = await target.storage.save("a.bin", content, if_exists="overwrite")
         expect.same(name, "a.bin", "name returned")
-        await look.content(target.another(), "a.bin", expected)
+        await look.content(other, "a.bin", expected)
     info = await target.storage.stat("a.bin")
     expect.same(dict(info.metadata or {}), {}, "metadata after being replaced without any")
     await look.nothing_but(target, ["a.bin"])
