@@ -1,6 +1,7 @@
 """Load every check into the registry."""
 
 from openviper.storage.testing.checks import (
+    copying,
     deleting,
     listing,
     metadata,
@@ -11,9 +12,11 @@ from openviper.storage.testing.checks import (
     reading,
     saving,
     stat,
+    unfinished,
 )
 
 __all__ = [
+    "copying",
     "deleting",
     "listing",
     "metadata",
@@ -24,4 +27,5 @@ __all__ = [
     "reading",
     "saving",
     "stat",
+    "unfinished",
 ]
