@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -52,7 +53,7 @@ class GCSStorage(PortableStorage):
         service = Service(
             root=_ROOT if api_root is None else _checked_root(api_root),
             emulated=api_root is not None,
-            service_file=None if service_file is None else str(service_file),
+            service_file=None if service_file is None else os.fspath(service_file),
             timeout=timeout,
             max_attempts=max_attempts,
         )

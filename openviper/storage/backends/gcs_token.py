@@ -86,7 +86,7 @@ class AccessToken(Token):
             return cls(file, session=session, timeout=timeout)
 
         try:
-            return await in_thread(read)
+            return read() if anonymous else await in_thread(read)
         except (FileNotFoundError, KeyError, ValueError) as error:
             raise ImproperlyConfiguredError(_NO_CREDENTIALS) from error
 

@@ -33,7 +33,7 @@ CHUNK = 8 << 20
 """A multiple of 256 KiB, as sessions want it; this is what their page advises at least."""
 
 _GOES_ON = 308
-_CANCELLED = 499
+_CANCELLED = frozenset({404, 410, 499})  # it was gone, or now is
 _RANGE = re.compile(r"bytes=0-(\d+)")
 _log = logging.getLogger("openviper.storage")
 
@@ -130,9 +130,9 @@ class _Session:
 
     async def cancel(self) -> None:
         """Forget what was sent; a session that can't be cancelled ends after a week."""
-        request = Request(method="DELETE", url=self._address, accepts=frozenset({_CANCELLED}))
+        request = Request(method="DELETE", url=self._address, accepts=_CANCELLED)
         try:
-            await self._client.send(request)
+            await self._client.send_once(request)
         except Exception as error:
             if classify(error) is None and not isinstance(error, StorageError):
                 raise
