@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import itertools
+import json
+import socket
 import tempfile
 import urllib.request
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 import openviper.storage as backends
 from openviper.storage import Storage
@@ -48,8 +54,8 @@ def s3(
     )
 
 
-def gcs(bucket: str, url: str, location: str) -> Storage:
-    return backends.GCSStorage(bucket, location=location, api_root=url)
+def gcs(bucket: str, url: str, service_file: str, location: str) -> Storage:
+    return backends.GCSStorage(bucket, location=location, api_root=url, service_file=service_file)
 
 
 def azure(container: str, connection_string: str, location: str) -> Storage:
@@ -77,6 +83,7 @@ def _filesystem(durable: bool, _server: object) -> Subject:
         server="this disk" if durable else "this disk, durable=False",
         crosses_processes=True,
         raw=partial(raw.FileSystemRaw, root),
+        missing_container=lambda: backends.FileSystemStorage(f"{root}/no/such/root", "/media/"),
     )
 
 
@@ -94,33 +101,44 @@ def _s3(kind: str, server: Callable[[str], Server]) -> Subject:
     keys = (there.credentials["access_key"], there.credentials["secret_key"])
     region = there.credentials["region"]
     bucket = create_s3_bucket(there)
+    flat = kind == "moto"  # versitygw keeps keys as files in folders
     return Subject(
         name="",
-        make=partial(s3, bucket, there.url, keys, region, kind == "moto"),
+        make=partial(s3, bucket, there.url, keys, region, flat),
         server=f"{kind} {there.version}",
         large=2 * PART_SIZE + 1000,
         part_size=PART_SIZE,
         crosses_processes=True,
         raw=partial(raw.S3Raw, bucket, there),
+        missing_container=partial(s3, "no-such-bucket", there.url, keys, region, flat, "x"),
+        wrong_credentials=partial(s3, bucket, there.url, (keys[0], "wrong"), region, flat, "x"),
+        nobody_listens=partial(s3, bucket, closed_port(), keys, region, flat, "x"),
+        create_headers={"If-None-Match": "*"},
+        secrets=(keys[1],),
     )
 
 
 def _gcs(server: Callable[[str], Server]) -> Subject:
     there = server("gcs")
     bucket = create_gcs_bucket(there)
+    account = _service_file()
     return Subject(
         name="",
-        make=partial(gcs, bucket, there.url),
+        make=partial(gcs, bucket, there.url, account),
         server=f"fake-gcs-server {there.version}",
         crosses_processes=True,
         raw=partial(raw.GCSRaw, bucket, there.url),
+        missing_container=partial(gcs, "no-such-bucket", there.url, account, "x"),
+        nobody_listens=partial(gcs, bucket, closed_port(), account, "x"),
+        create_headers={"x-goog-if-generation-match": "0"},
         fetch=fetch,
     )
 
 
 def _azure(server: Callable[[str], Server]) -> Subject:
     there = server("azurite")
-    text = there.credentials["connection_string"]
+    text, key = there.credentials["connection_string"], there.credentials["key"]
+    wrong = base64.b64encode(b"wrong").decode()
     container = create_azure_container(there)
     return Subject(
         name="",
@@ -128,8 +146,39 @@ def _azure(server: Callable[[str], Server]) -> Subject:
         server=f"azurite {there.version}",
         crosses_processes=True,
         raw=partial(raw.AzureRaw, container, text),
+        missing_container=partial(azure, "no-such-container", text, "x"),
+        wrong_credentials=partial(azure, container, text.replace(key, wrong), "x"),
+        nobody_listens=partial(azure, container, text.replace(there.url, closed_port()), "x"),
+        put_headers={"x-ms-blob-type": "BlockBlob"},
+        secrets=(key,),
         fetch=fetch,
     )
+
+
+def closed_port() -> str:
+    """Return the URL of a port on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def _service_file() -> str:
+    """Write the file of a service account that fake-gcs-server takes like any other."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    text = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+    account = {
+        "type": "service_account",
+        "client_email": "tests@example.org",
+        "private_key": text,
+        "token_uri": "http://127.0.0.1:9/none",
+    }
+    path = Path(tempfile.mkdtemp(prefix="openviper-account-"), "account.json")
+    path.write_text(json.dumps(account), encoding="utf-8")
+    return str(path)
 
 
 async def fetch(url: str) -> bytes:

@@ -55,6 +55,8 @@ class Subject:
     """Return a storage whose bucket, container or root is not there."""
     wrong_credentials: Callable[[], Storage] | None = None
     """Return a storage whose secret is wrong."""
+    secrets: tuple[str, ...] = ()
+    """What its storages were given and nobody must see."""
     nobody_listens: Callable[[], Storage] | None = None
     """Return a storage at an address that refuses connections."""
     put_headers: Mapping[str, str] = field(default_factory=dict[str, str])

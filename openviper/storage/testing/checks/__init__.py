@@ -11,8 +11,10 @@ from openviper.storage.testing.checks import (
     readers,
     reading,
     saving,
+    signing,
     stat,
     unfinished,
+    urls,
 )
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "readers",
     "reading",
     "saving",
+    "signing",
     "stat",
     "unfinished",
+    "urls",
 ]

@@ -28,7 +28,7 @@ NEIGHBOURS = (
     "z/\uff5a",
     "é",
 )
-MANY = 1005
+MANY = 1001
 SIDE_BY_SIDE = 64
 
 
