@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path, PurePath
 from typing import Any, cast
@@ -100,7 +100,9 @@ class Source:
         """Go back to where reading began; return False where that can't be done."""
         self._rest = None
         await self._chunks.aclose()
-        if not await self._reader.rewind() and self._spool is None:
+        if await self._reader.can_rewind():
+            await self._reader.rewind()
+        elif self._spool is None:
             return False
         if self._checksum is not None:
             self._checksum.restart()
@@ -132,15 +134,16 @@ class Source:
             raise
 
     async def _replayed(self) -> AsyncGenerator[memoryview, None]:
-        if self._spool is None or self._reader.can_rewind:
-            async for chunk in self._reader.chunks():
+        spool = None if await self._reader.can_rewind() else self._spool
+        if spool is not None:
+            async with aclosing(spool.replay()) as replayed:
+                async for kept in replayed:
+                    yield memoryview(kept)
+        async with aclosing(self._reader.chunks()) as chunks:
+            async for chunk in chunks:
+                if spool is not None:
+                    await spool.append(chunk)
                 yield chunk
-            return
-        async for kept in self._spool.replay():
-            yield memoryview(kept)
-        async for chunk in self._reader.chunks():
-            await self._spool.append(chunk)
-            yield chunk
 
     def _report(self, count: int) -> None:
         if self._progress is not None and count > self._reported:
@@ -170,38 +173,36 @@ class _Reader(ABC):
     """Read one kind of content."""
 
     buffer: memoryview | None = None
-    can_rewind = False
 
     @abstractmethod
-    def chunks(self) -> AsyncIterator[memoryview]:
-        """Give non-empty chunks from where reading stands."""
+    def chunks(self) -> AsyncGenerator[memoryview, None]:
+        """Give non-empty chunks from where reading stands, none of which changes later."""
 
-    async def rewind(self) -> bool:
-        """Go back to the beginning, and tell whether that worked."""
-        return self.can_rewind
+    async def can_rewind(self) -> bool:
+        """Tell, before anything is read, whether `rewind` will work."""
+        return True
+
+    async def rewind(self) -> None:  # noqa: B027 - most begin anew each time
+        """Go back to where reading began."""
 
     async def aclose(self) -> None:  # noqa: B027 - most opened nothing
         """Close what this reader opened."""
 
 
 class _BufferReader(_Reader):
-    can_rewind = True
-
     def __init__(self, content: Buffer) -> None:
         self.buffer = self._view = as_bytes_view(content)
 
-    async def chunks(self) -> AsyncIterator[memoryview]:
+    async def chunks(self) -> AsyncGenerator[memoryview, None]:
         if self._view:
             yield self._view
 
 
 class _PathReader(_Reader):
-    can_rewind = True
-
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def chunks(self) -> AsyncIterator[memoryview]:
+    async def chunks(self) -> AsyncGenerator[memoryview, None]:
         file = await to_the_end(aiofiles.open(self._path, "rb", buffering=0), undo=_close)
         try:
             while block := await to_the_end(file.read(BLOCK)):
@@ -218,31 +219,26 @@ class _FileReader(_Reader):
         self._on_loop = inspect.iscoroutinefunction(file.read)
         self._ask_position = rewindable
         self._position: int | None = None
-        self.can_rewind = False
 
-    async def chunks(self) -> AsyncIterator[memoryview]:
-        if self._ask_position:
-            await self._remember_position()
-        while True:
-            block = await self._call(self._file.read, BLOCK)
-            view = as_bytes_view(block)
-            if not view:
-                return
+    async def chunks(self) -> AsyncGenerator[memoryview, None]:
+        while view := _settled(await self._call(self._file.read, BLOCK)):
             yield view
 
-    async def rewind(self) -> bool:
-        if self._position is None:
-            return False
-        await self._call(self._file.seek, self._position)
-        return True
+    async def can_rewind(self) -> bool:
+        if self._ask_position:
+            self._ask_position = False
+            self._position = await self._start()
+        return self._position is not None
 
-    async def _remember_position(self) -> None:
-        self._ask_position = False
+    async def rewind(self) -> None:
+        await self._call(self._file.seek, self._position)
+
+    async def _start(self) -> int | None:
         if not all(hasattr(self._file, name) for name in ("seekable", "seek", "tell")):
-            return
-        if await self._call(self._file.seekable):
-            self._position = await self._call(self._file.tell)
-            self.can_rewind = True
+            return None
+        seekable = await self._call(self._file.seekable)
+        position: int | None = await self._call(self._file.tell) if seekable else None
+        return position
 
     async def _call(self, method: Callable[..., Any], *arguments: object) -> Any:
         if self._on_loop and inspect.iscoroutinefunction(method):
@@ -255,10 +251,13 @@ class _IteratorReader(_Reader):
     def __init__(self, chunks: AsyncIterable[object]) -> None:
         self._chunks = aiter(chunks)
 
-    async def chunks(self) -> AsyncIterator[memoryview]:
+    async def chunks(self) -> AsyncGenerator[memoryview, None]:
         async for chunk in self._chunks:
-            if view := as_bytes_view(chunk):
+            if view := _settled(chunk):
                 yield view
+
+    async def can_rewind(self) -> bool:
+        return False
 
     async def aclose(self) -> None:
         close = getattr(self._chunks, "aclose", None)
@@ -281,6 +280,12 @@ def _reader_of(content: Content, *, rewindable: bool) -> _Reader:
         f"content can't be {type(content).__name__}: give bytes, a binary file, a Path or an "
         "async iterator of bytes"
     )
+
+
+def _settled(chunk: object) -> memoryview:
+    """Return a chunk that stays as it is: its giver may fill the same buffer again."""
+    view = as_bytes_view(chunk)
+    return view if isinstance(chunk, bytes) else memoryview(bytes(view))
 
 
 async def _close(file: Any) -> None:  # Any: aiofiles has no public name for its files

@@ -13,32 +13,32 @@ from openviper.storage.place import Place
 from openviper.storage.reads import stream
 from openviper.storage.shield import to_the_end
 from openviper.storage.spool import Spool
-from openviper.storage.types import FileInfo
+from openviper.storage.types import FileInfo, IfExists
 from openviper.storage.writes import Step, Writer
 
 __all__ = ["copy", "move"]
 
 
 async def copy(
-    place: Place, writer: Writer, src: str, names: Iterator[str], *, create: bool
+    place: Place, writer: Writer, src: str, names: Iterator[str], *, if_exists: IfExists
 ) -> str:
     """Copy the file that `src` is now to the first free of `names`, and return that."""
-    return await _copied(place, writer, await place.head(src), src, names, create=create)
+    return await _copied(place, writer, await place.head(src), src, names, if_exists=if_exists)
 
 
 async def move(
-    place: Place, writer: Writer, src: str, names: Iterator[str], *, create: bool
+    place: Place, writer: Writer, src: str, names: Iterator[str], *, if_exists: IfExists
 ) -> str:
     """Copy, then delete the very version that was copied; in one step where there is one."""
     source = await place.head(src)
-    driver = place.driver
+    driver, create = place.driver, if_exists != "overwrite"
     if isinstance(driver, Mover):
         step: Step = lambda key, write: to_the_end(driver.move(source, key, write))  # noqa: E731
         moved = await writer.run(
             names, step=step, attributes=_attributes(source), create=create, doing="move to"
         )
         return moved.name
-    name = await _copied(place, writer, source, src, names, create=create)
+    name = await _copied(place, writer, source, src, names, if_exists=if_exists)
     try:
         async with place.guard("delete", src):
             await driver.delete(source.name, if_match=source.etag)
@@ -54,9 +54,16 @@ async def move(
 
 
 async def _copied(
-    place: Place, writer: Writer, source: FileInfo, src: str, names: Iterator[str], *, create: bool
+    place: Place,
+    writer: Writer,
+    source: FileInfo,
+    src: str,
+    names: Iterator[str],
+    *,
+    if_exists: IfExists,
 ) -> str:
     driver, attributes = place.driver, _attributes(source)
+    create, again = if_exists != "overwrite", if_exists == "rename" and writer.sends_again
     if isinstance(driver, ServerCopier):
         step: Step = lambda key, write: to_the_end(  # noqa: E731
             driver.copy(source, key, write), undo=writer.undo(key, write)
@@ -66,7 +73,7 @@ async def _copied(
         )
         return copied.name
     chunks = stream(place, src, start=0, end=None, chunk_size=1 << 20, if_match=source.etag)
-    async with aclosing(Source(chunks, rewindable=True, spool=Spool())) as content:
+    async with aclosing(Source(chunks, rewindable=again, spool=Spool())) as content:
         copied = await writer.write(names, source=content, attributes=attributes, create=create)
     return copied.name
 

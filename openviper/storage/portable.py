@@ -243,12 +243,12 @@ class PortableStorage(Storage):
     async def copy(self, src: str, dst: str, *, if_exists: IfExists = "error") -> str:
         """Copy a file with its attributes and return the copy's name."""
         source, names = self._pair(src, dst, if_exists)
-        return await copy(self._place, self._writer, source, names, create=if_exists != "overwrite")
+        return await copy(self._place, self._writer, source, names, if_exists=if_exists)
 
     async def move(self, src: str, dst: str, *, if_exists: IfExists = "error") -> str:
         """Copy a file, delete the version that was copied, and return the new name."""
         source, names = self._pair(src, dst, if_exists)
-        return await move(self._place, self._writer, source, names, create=if_exists != "overwrite")
+        return await move(self._place, self._writer, source, names, if_exists=if_exists)
 
     async def delete_many(self, names: Iterable[str] | AsyncIterable[str]) -> list[DeleteResult]:
         """Delete files, many in a request where the service can; one result per name, in order."""
@@ -323,7 +323,7 @@ class PortableStorage(Storage):
             checksum=None if checksum is None else Checksum(checksum),
             progress=options.get("progress"),
             spool=Spool(self._spool_dir) if self._spools else None,
-            rewindable=rewindable,
+            rewindable=rewindable and self._writer.sends_again,
         )
         async with aclosing(source):
             return await self._writer.write(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
 from typing import IO
 
+from openviper.storage.errors import StorageFullError
 from openviper.storage.threads import in_file_thread
 from openviper.storage.types import Buffer
 
@@ -33,13 +34,15 @@ class Spool:
         if self._file is None and self._size <= MEMORY_BYTES:
             self._chunks.append(kept)
             return
-        file = self._file
-        if file is None:
-            file = self._file = await in_file_thread(self._new_file)
-        chunks, self._chunks = [*self._chunks, kept], []
-        await in_file_thread(partial(file.writelines, chunks))
+        try:
+            await self._append_to_file(kept)
+        except OSError as error:
+            raise StorageFullError(
+                "could not keep content in the spool folder for sending it again: make room "
+                "there, choose another by spool_dir, or refuse that by spool=False"
+            ) from error
 
-    async def replay(self) -> AsyncIterator[bytes]:
+    async def replay(self) -> AsyncGenerator[bytes, None]:
         """Give what was kept, from its beginning."""
         for chunk in tuple(self._chunks):
             yield chunk
@@ -54,6 +57,14 @@ class Spool:
         file, self._file, self._chunks = self._file, None, []
         if file is not None:
             await in_file_thread(file.close)
+
+    async def _append_to_file(self, chunk: bytes) -> None:
+        file = self._file
+        if file is None:
+            file = await in_file_thread(self._new_file, undo=lambda made: made.close())
+            self._file = file
+        chunks, self._chunks = [*self._chunks, chunk], []
+        await in_file_thread(partial(file.writelines, chunks))
 
     def _new_file(self) -> IO[bytes]:
         return tempfile.TemporaryFile(dir=self._directory)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import TypeAlias
 
 from openviper.storage.attributes import WRITE_ID, Attributes, guess_content_type
@@ -40,6 +41,11 @@ class Writer:
         self._place = place
         self._driver = place.driver
 
+    @property
+    def sends_again(self) -> bool:
+        """Tell whether another name needs the content once more."""
+        return not isinstance(self._driver, Stager)
+
     async def write(
         self,
         names: Iterator[str],
@@ -51,9 +57,10 @@ class Writer:
     ) -> FileInfo:
         """Store `source` under the first of `names` that is free for it."""
         staged = source.buffer is None and isinstance(self._driver, Stager)
-        async with self._upload_step(source) as step:
+        first = next(names)
+        async with self._upload_step(first, source) as step:
             return await self.run(
-                names,
+                chain((first,), names),
                 step=step,
                 source=source,
                 attributes=attributes,
@@ -154,7 +161,7 @@ class Writer:
         raise error from cause
 
     @asynccontextmanager
-    async def _upload_step(self, source: Source) -> AsyncIterator[Step]:
+    async def _upload_step(self, name: str, source: Source) -> AsyncIterator[Step]:
         """Give the step that stores `source`: staged once, or uploaded for each name."""
         driver = self._driver
         if source.buffer is not None or not isinstance(driver, Stager):
@@ -162,8 +169,11 @@ class Writer:
                 driver, key, source=source, write=write, undo=self.undo(key, write)
             )
             return
-        async with self._place.guard("store", None, source=source):
-            staged = await driver.stage(source.chunks())
+        async with (
+            self._place.guard("store", name, source=source),
+            aclosing(source.chunks()) as chunks,
+        ):
+            staged = await driver.stage(chunks)
         try:
             yield lambda key, write: self._commit(staged, key, write)
         finally:
