@@ -110,8 +110,7 @@ class Guard:
         if not isinstance(error, Exception):
             return
         if self._source is not None and self._source.failure is not None:
-            if error is not self._source.failure:
-                raise self._source.failure
+            self._raise_failure(self._source.failure, instead_of=error)
             return
         error = _single(error)
         meaning = type(error) if isinstance(error, StorageError) else self._driver.classify(error)
@@ -126,6 +125,12 @@ class Guard:
         raise described(
             meaning, doing=self._doing, name=self._name, backend=self._driver.backend
         ) from (cause or error)
+
+    def _raise_failure(self, failure: Exception, *, instead_of: Exception) -> None:
+        if isinstance(failure, StorageError) and failure.backend is None:  # a checksum, a spool
+            failure.name, failure.backend = self._name, self._driver.backend
+        if failure is not instead_of:
+            raise failure
 
 
 class ContainerProbe:
