@@ -147,6 +147,7 @@ class AzureDriver:
         self._container = container
         self.part_size = part_size
         self.max_concurrency = max_concurrency
+        self._given_up: set[str] = set()
         self._clients: PerLoop[ContainerClient] = PerLoop(
             lambda: connect(
                 account, container, patience=timeout, max_attempts=max_attempts, put_size=part_size
@@ -181,7 +182,7 @@ class AzureDriver:
 
     async def begin(self, key: str, write: Write) -> Blocks:
         """Begin with nothing: blocks belong to no upload but by their ids."""
-        return Blocks(await self._blob(key), key, write)
+        return Blocks(await self._blob(key), key, write, self._given_up)
 
     @asynccontextmanager
     async def get(

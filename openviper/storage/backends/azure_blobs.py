@@ -40,6 +40,9 @@ __all__ = [
     "written",
 ]
 
+_ID_LENGTH = 32
+_REMEMBERED = 1000
+
 _BEFORE_ALL_BLOBS = datetime(2000, 1, 1, tzinfo=UTC)
 """Nothing was last modified by then: a condition that no committed blob meets."""
 
@@ -54,10 +57,12 @@ class Blocks:
     two uploads apart.
     """
 
-    def __init__(self, blob: BlobClient, key: str, write: Write) -> None:
+    def __init__(self, blob: BlobClient, key: str, write: Write, given_up: set[str]) -> None:
+        """Take, in `given_up`, the write ids whose blocks nobody waits for any more."""
         self._blob = blob
         self._key = key
         self._write = write
+        self._given_up = given_up
         self._sizes: dict[int, int] = {}
 
     async def part(self, number: int, data: memoryview) -> None:
@@ -90,10 +95,14 @@ class Blocks:
         https://github.com/Azure/azure-storage-node/issues/350
         Where others send blocks too, or a blob is there, ours stay until the next write of the
         name, or for a week: https://learn.microsoft.com/rest/api/storageservices/put-block
+        (In Azurite deleted blocks come back with the next one.)
         """
+        if len(self._given_up) >= _REMEMBERED:
+            self._given_up.clear()
+        self._given_up.add(self._write.write_id)
         try:
             _, sent = await self._blob.get_block_list("uncommitted")
-            if all(block.id.startswith(self._write.write_id) for block in sent):
+            if all(block.id[:_ID_LENGTH] in self._given_up for block in sent):
                 await self._blob.delete_blob(if_unmodified_since=_BEFORE_ALL_BLOBS)
         except HttpResponseError as error:
             if classify(error) not in (NotFoundError, PreconditionFailedError):
