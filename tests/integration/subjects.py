@@ -10,10 +10,12 @@ import json
 import socket
 import tempfile
 import urllib.request
+import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from azure.storage.blob import BlobServiceClient
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -146,6 +148,7 @@ def _azure(server: Callable[[str], Server]) -> Subject:
         server=f"azurite {there.version}",
         crosses_processes=True,
         raw=partial(raw.AzureRaw, container, text),
+        make_private=partial(azure, _private_container(text), text),
         missing_container=partial(azure, "no-such-container", text, "x"),
         wrong_credentials=partial(azure, container, text.replace(key, wrong), "x"),
         nobody_listens=partial(azure, container, text.replace(there.url, closed_port()), "x"),
@@ -179,6 +182,14 @@ def _service_file() -> str:
     path = Path(tempfile.mkdtemp(prefix="openviper-account-"), "account.json")
     path.write_text(json.dumps(account), encoding="utf-8")
     return str(path)
+
+
+def _private_container(connection_string: str) -> str:
+    """Make a container from which Azurite gives nothing away without a signature."""
+    name = f"private-{uuid.uuid4().hex[:12]}"
+    with BlobServiceClient.from_connection_string(connection_string) as service:
+        service.create_container(name)
+    return name
 
 
 async def fetch(url: str) -> bytes:

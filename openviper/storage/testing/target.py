@@ -51,6 +51,8 @@ class Subject:
     raw: Callable[[str], RawAccess] | None = None
     fetch: Callable[[str], Awaitable[bytes]] | None = None
     """Return what an unauthenticated GET of a URL gives; None where nothing serves it."""
+    make_private: Callable[[str], Storage] | None = None
+    """Return a storage whose files nobody gets without a signature, where `make`'s are public."""
     missing_container: Callable[[], Storage] | None = None
     """Return a storage whose bucket, container or root is not there."""
     wrong_credentials: Callable[[], Storage] | None = None
@@ -91,11 +93,18 @@ class Target:
         """Return a storage whose location is this one's with an ending put to its name."""
         return self._make(f"{self.location}{ending}")
 
+    def private(self) -> Storage:
+        """Return a storage whose files nobody gets without a signature."""
+        return self._made(self.subject.make_private or self.subject.make, self.location)
+
     async def aclose(self) -> None:
         """Close every storage made here."""
         await self._stack.aclose()
 
     def _make(self, location: str) -> Storage:
-        storage = self.subject.make(location)
+        return self._made(self.subject.make, location)
+
+    def _made(self, make: Callable[[str], Storage], location: str) -> Storage:
+        storage = make(location)
         self._stack.push_async_callback(storage.aclose)
         return storage
