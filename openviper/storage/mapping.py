@@ -112,19 +112,21 @@ class Guard:
         if self._source is not None and self._source.failure is not None:
             self._raise_failure(self._source.failure, instead_of=error)
             return
-        error = _single(error)
-        meaning = type(error) if isinstance(error, StorageError) else self._driver.classify(error)
+        single = _single(error)
+        meaning = _meaning(self._driver, single)
         if meaning is None:
             return  # a bug, which stays one
-        if isinstance(error, StorageError) and error.args[0]:
-            error.name, error.backend = error.name or self._name, self._driver.backend
-            return  # it has words of its own
+        if isinstance(single, StorageError) and single.args[0]:  # it has words of its own
+            single.name, single.backend = single.name or self._name, self._driver.backend
+            if single is not error:
+                raise single
+            return
         if meaning is AmbiguousNotFoundError and not await self._probe.container_exists():
             meaning = ContainerNotFoundError
-        cause = error.__cause__ if isinstance(error, StorageError) else None
+        cause = single.__cause__ if isinstance(single, StorageError) else None
         raise described(
             meaning, doing=self._doing, name=self._name, backend=self._driver.backend
-        ) from (cause or error)
+        ) from (cause or single)
 
     def _raise_failure(self, failure: Exception, *, instead_of: Exception) -> None:
         if isinstance(failure, StorageError) and failure.backend is None:  # a checksum, a spool
@@ -148,7 +150,7 @@ class ContainerProbe:
                     "", delimiter=None, limit=1, token=None, start_after=None
                 )
             except Exception as error:
-                meaning = self._driver.classify(error)
+                meaning = _meaning(self._driver, error)
                 if meaning is None:
                     raise
                 if issubclass(meaning, NotFoundError | ContainerNotFoundError):
@@ -163,6 +165,10 @@ class ContainerProbe:
                     ) from error
             self._seen = True
         return True
+
+
+def _meaning(driver: Driver, error: Exception) -> type[StorageError] | None:
+    return type(error) if isinstance(error, StorageError) else driver.classify(error)
 
 
 def _single(error: Exception) -> Exception:

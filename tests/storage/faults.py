@@ -40,7 +40,6 @@ class PlainDriver:
         self.puts = 0
         self.url = self.memory.url
         self.get = self.memory.get
-        self.head: Callable[[str], Awaitable[FileInfo]] = self.memory.head
         self.delete = self.memory.delete
         self.list_page = self.memory.list_page
         self.aclose = self.memory.aclose
@@ -48,6 +47,9 @@ class PlainDriver:
     async def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
         self.puts += 1
         return await self.memory.put(key, data, write)
+
+    async def head(self, key: str) -> FileInfo:
+        return await self.memory.head(key)
 
     def classify(self, error: Exception) -> type[StorageError] | None:
         return error.meaning if isinstance(error, VendorError) else None
