@@ -54,6 +54,9 @@ class MemoryStorage(PortableStorage):
     def __hash__(self) -> int:
         return id(self)
 
+    def __copy__(self) -> MemoryStorage:
+        return self
+
     def __deepcopy__(self, memo: object) -> MemoryStorage:
         return self
 
