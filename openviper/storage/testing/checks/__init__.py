@@ -3,6 +3,7 @@
 from openviper.storage.testing.checks import (
     copying,
     deleting,
+    lifecycle,
     listing,
     metadata,
     paging,
@@ -10,6 +11,7 @@ from openviper.storage.testing.checks import (
     racing,
     readers,
     reading,
+    refusals,
     saving,
     signing,
     stat,
@@ -20,6 +22,7 @@ from openviper.storage.testing.checks import (
 __all__ = [
     "copying",
     "deleting",
+    "lifecycle",
     "listing",
     "metadata",
     "paging",
@@ -27,6 +30,7 @@ __all__ = [
     "racing",
     "readers",
     "reading",
+    "refusals",
     "saving",
     "signing",
     "stat",

@@ -1,0 +1,171 @@
+"""Life of a storage: made, used from loops and threads, closed, copied (catalogue 1.15)."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+import threading
+
+from openviper.storage.base import Storage
+from openviper.storage.testing import look
+from openviper.storage.testing.contents import bytes_of, chunks_of
+from openviper.storage.testing.expect import same, same_bytes
+from openviper.storage.testing.registry import check
+from openviper.storage.testing.target import Target
+
+TASKS = 200
+
+
+@check("life.is-made-without-a-loop", "Y01")
+async def is_made_without_a_loop(target: Target) -> None:
+    """A storage can be made where no event loop runs, and used later."""
+    storage = await asyncio.to_thread(target.subject.make, target.location)
+    async with storage as entered:
+        assert entered is storage, "expected the storage itself from async with"
+        await storage.save("a.txt", b"x")
+        await look.content(storage, "a.txt", b"x")
+
+
+@check("life.capabilities-need-nothing", "P01", "Y01")
+async def capabilities_need_nothing(target: Target) -> None:
+    """The capabilities are known without a loop, and can't be changed."""
+    found = await asyncio.to_thread(lambda: target.storage.capabilities)
+    same(target.storage.capabilities, found, "the capabilities, asked again")
+    try:
+        found.flat_namespace = not found.flat_namespace  # type: ignore[misc]  # what is refused
+    except AttributeError:
+        return
+    raise AssertionError("expected AttributeError for a change to the capabilities")
+
+
+@check("life.closes-more-than-once", "Y02")
+async def closes_more_than_once(target: Target) -> None:
+    """A storage can be closed before it was used, and as often as one likes."""
+    storage = target.another()
+    await storage.aclose()
+    await storage.save("a.txt", b"x")
+    await storage.aclose()
+    await storage.aclose()
+
+
+@check("life.opens-again", "Y02")
+async def opens_again(target: Target) -> None:
+    """A closed storage opens again when it is used."""
+    storage = target.storage
+    await storage.save("a.txt", b"x")
+    for _ in range(2):
+        await storage.aclose()
+        await look.content(storage, "a.txt", b"x")
+    async with storage:
+        await look.content(storage, "a.txt", b"x")
+    async with storage:
+        await storage.save("b.txt", b"y")
+    same(await look.names(storage), ["a.txt", "b.txt"], "the files")
+
+
+@check("life.works-in-one-loop-after-another", "Y03", "Y04")
+async def works_in_one_loop_after_another(target: Target) -> None:
+    """One instance works in two runs of asyncio one after the other, closed or not."""
+    storage = target.another()
+    content = bytes_of(target.large)
+
+    async def closing(name: str) -> None:
+        async with storage:
+            await storage.save(name, chunks_of(content))
+
+    def runs() -> bytes:
+        asyncio.run(closing("a.bin"))
+        asyncio.run(_saved(storage, "b.bin", content))
+        return asyncio.run(storage.read("b.bin"))
+
+    same_bytes(await asyncio.to_thread(runs), content, "what another loop saved")
+    same_bytes(await storage.read("a.bin"), content, "what the first loop saved")
+
+
+@check("life.works-in-threads-with-loops", "Y03")
+async def works_in_threads_with_loops(target: Target) -> None:
+    """One instance works in several threads with loops of their own at the same time."""
+    storage = target.another()
+    begin = threading.Barrier(3)
+
+    async def work(number: int) -> None:
+        for turn in range(3):
+            name = f"{number}/{turn}.txt"
+            await _saved(storage, name, name.encode())
+            await look.content(storage, name, name.encode())
+
+    def run(number: int) -> None:
+        begin.wait(10)
+        asyncio.run(work(number))
+
+    await asyncio.gather(work(3), *(asyncio.to_thread(run, number) for number in range(3)))
+    expected = [f"{number}/{turn}.txt" for number in range(4) for turn in range(3)]
+    same(await look.names(storage), expected, "the files")
+
+
+@check("life.many-tasks-share-an-instance", "Y05")
+async def many_tasks_share_an_instance(target: Target) -> None:
+    """Two hundred tasks at once on one instance all finish."""
+
+    async def work(number: int) -> bytes:
+        name = f"{number:03}.txt"
+        await target.storage.save(name, chunks_of(name.encode()))
+        return await target.storage.read(name)
+
+    async with asyncio.timeout(60):
+        found = await asyncio.gather(*map(work, range(TASKS)))
+    same(found, [f"{number:03}.txt".encode() for number in range(TASKS)], "what they read")
+
+
+@check("life.equal-by-configuration", "Y06")
+async def equal_by_configuration(target: Target) -> None:
+    """Storages made alike are equal and hash alike, and those of another location are not."""
+    one, two = target.another(), target.another()
+    same(one, two, "a storage made alike")
+    same(hash(one), hash(two), "its hash")
+    same(len({one, two}), 1, "the number of both in a set")
+    assert one != target.beside("2"), "expected storages of two locations to differ"
+    assert one != object(), "expected a storage to differ from any object"
+
+
+@check("life.copies-are-equal-and-work", "Y06")
+async def copies_are_equal_and_work(target: Target) -> None:
+    """A copy and a deep copy of a storage that is in use are equal to it, and work."""
+    await target.storage.save("a.txt", b"x")
+    for way in (copy.copy, copy.deepcopy):
+        twin: Storage = way(target.storage)
+        same(twin, target.storage, f"a {way.__name__}")
+        await look.content(twin, "a.txt", b"x")
+        await twin.aclose()
+
+
+@check("life.pickles-or-refuses-to", "Y06", "U12")
+async def pickles_or_refuses_to(target: Target) -> None:
+    """A pickle gives back an equal storage and shows no secret, or is refused by TypeError."""
+    await target.storage.save("a.txt", b"x")
+    try:
+        text = pickle.dumps(target.storage)
+    except TypeError:
+        return
+    for secret in target.subject.secrets:
+        assert secret.encode() not in text, "expected no credential in a pickle"
+    twin: Storage = pickle.loads(text)  # noqa: S301 - made right here
+    same(twin, target.storage, "what came out of a pickle")
+    await look.content(twin, "a.txt", b"x")
+    await twin.aclose()
+
+
+@check("life.shows-no-secret", "Y06", "U12")
+async def shows_no_secret(target: Target) -> None:
+    """The text of a storage, used or not, names its class and none of its credentials."""
+    await target.storage.exists("a.txt")
+    for storage in (target.storage, target.another()):
+        for text in (repr(storage), str(storage)):
+            assert type(storage).__name__ in text, f"expected the class in {text!r}"
+            for secret in target.subject.secrets:
+                assert secret not in text, "expected no credential in a repr"
+
+
+async def _saved(storage: Storage, name: str, content: bytes) -> None:
+    same(await storage.save(name, chunks_of(content)), name, "the name saved")
