@@ -82,7 +82,9 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 def _addresses(servers: Mapping[str, Server]) -> dict[str, str]:
-    return {BY_NAME[name].variable: server.url for name, server in servers.items()}
+    return {
+        BY_NAME[name].variable: f"{server.url}#{server.version}" for name, server in servers.items()
+    }
 
 
 def _table(servers: Mapping[str, Server]) -> str:

@@ -86,9 +86,10 @@ def start_all(kinds: Sequence[Kind]) -> Iterator[dict[str, Server]]:
 
 
 def _spawn(kind: Kind) -> RunningServer:
-    given = os.environ.get(kind.variable, "").rstrip("/")
+    given, _, version = os.environ.get(kind.variable, "").partition("#")
     if given:
-        return RunningServer(kind, server=_server(kind, given, "external"), process=None)
+        server = _server(kind, given.rstrip("/"), version or "external")
+        return RunningServer(kind, server=server, process=None)
     command = kind.install()
     port = _free_port()
     directory = run_directory(kind.name)

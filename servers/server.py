@@ -25,7 +25,7 @@ class ServerUnavailable(Exception):  # noqa: N818  # it says what the server is,
 class Server:
     """Hold everything that a client needs to reach a server that answers.
 
-    `version` is "external" for an address that the environment gave.
+    `version` is "external" for an address that the environment gave without `#version`.
     """
 
     name: str

@@ -88,6 +88,14 @@ def run_files(name: str) -> list[Path]:
     return found
 
 
+def test_an_address_may_say_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    outer = start_one(TRIVIAL)
+    monkeypatch.setenv(TRIVIAL.variable, f"{outer.server.url}#9.9")
+    inner = start_one(TRIVIAL)
+    outer.stop()
+    assert (inner.server.url, inner.server.version) == (outer.server.url, "9.9")
+
+
 def test_launched_server_answers_and_says_what_it_is() -> None:
     running = start_one(TRIVIAL)
     try:
