@@ -32,18 +32,15 @@ async def upload(
     `undo` is awaited with what became visible.
     """
     size = _single_limit(driver)
-    first = await source.part(size)
-    if len(first) < size:
-        return await to_the_end(driver.put(key, first, write), undo=undo)
-    if isinstance(driver, StreamWriter):
-        return await driver.put_stream(key, _with_first(first, source), write)
-    second = await source.part(size)
-    if not second:
-        return await to_the_end(driver.put(key, first, write), undo=undo)
-    assert isinstance(driver, PartWriter)
-    return await _upload_parts(
-        driver, key, source=source, begun=[first, second], write=write, undo=undo
-    )
+    begun = [await source.part(size)]  # in a list alone, which lets go of what is sent
+    if len(begun[0]) == size and isinstance(driver, StreamWriter):
+        return await driver.put_stream(key, _with_first(begun, source), write)
+    if len(begun[0]) == size and (second := await source.part(size)):
+        begun.append(second)
+        del second
+        assert isinstance(driver, PartWriter)
+        return await _upload_parts(driver, key, source=source, begun=begun, write=write, undo=undo)
+    return await to_the_end(driver.put(key, begun[0], write), undo=undo)
 
 
 def part_sizes(first: int, max_parts: int) -> Iterator[int]:
@@ -69,8 +66,8 @@ def _single_limit(driver: Driver) -> int:
     return _STREAM_HEAD if isinstance(driver, StreamWriter) else sys.maxsize
 
 
-async def _with_first(first: memoryview, source: Source) -> AsyncIterator[memoryview]:
-    yield first
+async def _with_first(begun: list[memoryview], source: Source) -> AsyncIterator[memoryview]:
+    yield begun.pop()
     async with aclosing(source.chunks()) as chunks:
         async for chunk in chunks:
             yield chunk

@@ -1,0 +1,133 @@
+"""What is run to its end, whatever cancels its caller."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from openviper.storage.shield import to_the_end
+
+
+class Work:
+    """Be work that waits for its release, and an undo that does so too."""
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+        self.done: list[str] = []
+
+    async def run(self) -> str:
+        await self.release.wait()
+        self.done.append("run")
+        return "result"
+
+    async def fail(self) -> str:
+        await self.release.wait()
+        raise ZeroDivisionError
+
+    async def undo(self, result: str) -> None:
+        await asyncio.sleep(0)
+        self.done.append(f"undo {result}")
+
+
+async def until_it_waits(task: asyncio.Task[str]) -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not task.done()
+
+
+async def test_result_is_returned() -> None:
+    work = Work()
+    work.release.set()
+    assert await to_the_end(work.run(), undo=work.undo) == "result"
+    assert work.done == ["run"]
+
+
+async def test_error_is_raised() -> None:
+    work = Work()
+    work.release.set()
+    with pytest.raises(ZeroDivisionError):
+        await to_the_end(work.fail(), undo=work.undo)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_cancelled_caller_waits_for_work_and_undo(times: int) -> None:
+    work = Work()
+    task = asyncio.create_task(to_the_end(work.run(), undo=work.undo))
+    for number in range(times):
+        await until_it_waits(task)
+        task.cancel(f"cancelled {number}")
+    await until_it_waits(task)
+    work.release.set()
+    with pytest.raises(asyncio.CancelledError, match="cancelled 0"):
+        await task
+    assert work.done == ["run", "undo result"]
+
+
+async def test_undo_runs_to_its_end_where_it_is_cancelled() -> None:
+    work = Work()
+    task: asyncio.Task[str]
+
+    async def undo(result: str) -> None:
+        task.cancel()
+        await asyncio.sleep(0)
+        await work.undo(result)
+
+    task = asyncio.create_task(to_the_end(work.run(), undo=undo))
+    await until_it_waits(task)
+    task.cancel()
+    work.release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert work.done == ["run", "undo result"]
+
+
+async def test_cancelled_before_it_began_it_still_runs() -> None:
+    work = Work()
+    work.release.set()
+
+    async def caller() -> None:
+        asyncio.current_task().cancel()  # type: ignore[union-attr]  # there is one
+        await to_the_end(work.run())
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(caller())
+    assert work.done == ["run"]
+
+
+@pytest.mark.parametrize("failing", ["work", "undo"])
+async def test_error_behind_a_cancellation_is_not_reported_as_never_retrieved(
+    failing: str,
+) -> None:
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, what: reported.append(what))
+    work = Work()
+
+    async def undo(result: str) -> None:
+        raise ZeroDivisionError
+
+    task = asyncio.create_task(
+        to_the_end(work.fail() if failing == "work" else work.run(), undo=undo)
+    )
+    await until_it_waits(task)
+    task.cancel()
+    work.release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert reported == []
+
+
+async def test_work_that_is_cancelled_itself_says_so() -> None:
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    future.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await to_the_end(future)
+
+
+async def test_timeout_round_it_is_a_timeout() -> None:
+    work = Work()
+    asyncio.get_running_loop().call_soon(work.release.set)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(-1):
+            await to_the_end(work.run())
+    assert work.done == ["run"]
