@@ -7,9 +7,25 @@ from __future__ import annotations
 
 _MOTO_UNCHECKED = "moto checks no signature: whatever a URL was changed to is served"
 _GCS_UNCHECKED = "fake-gcs-server checks no signature and no time, and serves to anybody"
+_MOTO_RACES = "moto looks whether a key exists and then writes it, without a lock between the two"
+_GCS_COPIES = "fake-gcs-server ignores ifGenerationMatch on rewriteTo, so copies race"
 
 EXCUSES: dict[str, dict[str, str]] = {
     "moto": {
+        "copy.one-of-many-wins": _MOTO_RACES,
+        "credentials.wrong-ones-are-denied": "moto takes any credentials",
+        "move.one-of-many-wins": _MOTO_RACES,
+        "race.instances-are-distinct": _MOTO_RACES,
+        "race.large-saves-are-distinct": _MOTO_RACES,
+        "race.one-creator-wins": _MOTO_RACES,
+        "race.one-if-match-wins": _MOTO_RACES,
+        "race.one-large-creator-wins": _MOTO_RACES,
+        "race.one-put-if-none-match-wins": _MOTO_RACES,
+        "race.processes-are-distinct": _MOTO_RACES,
+        "race.saves-of-bytes-are-distinct": _MOTO_RACES,
+        "race.saves-of-files-are-distinct": _MOTO_RACES,
+        "race.saves-of-streams-are-distinct": _MOTO_RACES,
+        "race.threads-are-distinct": _MOTO_RACES,
         "signed.expires": "moto does not look at a URL's time",
         "signed.get-does-not-write": _MOTO_UNCHECKED,
         "signed.put-can-not-be-waived-by-the-client": _MOTO_UNCHECKED,
@@ -18,6 +34,8 @@ EXCUSES: dict[str, dict[str, str]] = {
     },
     "versitygw": {},
     "gcs": {
+        "copy.one-of-many-wins": _GCS_COPIES,
+        "move.one-of-many-wins": _GCS_COPIES,
         "signed.expires": _GCS_UNCHECKED,
         "signed.get-does-not-write": _GCS_UNCHECKED,
         "signed.nothing-without-the-signature": _GCS_UNCHECKED,

@@ -141,6 +141,7 @@ def _azure(server: Callable[[str], Server]) -> Subject:
     there = server("azurite")
     text, key = there.credentials["connection_string"], there.credentials["key"]
     wrong = base64.b64encode(b"wrong").decode()
+    private = _private_container(text)
     container = create_azure_container(there)
     return Subject(
         name="",
@@ -148,9 +149,9 @@ def _azure(server: Callable[[str], Server]) -> Subject:
         server=f"azurite {there.version}",
         crosses_processes=True,
         raw=partial(raw.AzureRaw, container, text),
-        make_private=partial(azure, _private_container(text), text),
+        make_private=partial(azure, private, text),
         missing_container=partial(azure, "no-such-container", text, "x"),
-        wrong_credentials=partial(azure, container, text.replace(key, wrong), "x"),
+        wrong_credentials=partial(azure, private, text.replace(key, wrong), "x"),
         nobody_listens=partial(azure, container, text.replace(there.url, closed_port()), "x"),
         put_headers={"x-ms-blob-type": "BlockBlob"},
         secrets=(key,),
