@@ -6,7 +6,6 @@ import asyncio
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -29,12 +28,14 @@ class _Slot(Generic[C]):
 class PerLoop(Generic[C]):
     """Open a client for each loop that asks for one, and close it there.
 
-    An open client is held by an async generator: a loop finalises its generators before it
-    closes (`loop.shutdown_asyncgens`, which `asyncio.run` calls) and when nobody refers to
-    them any more, so a client never outlives its loop or its storage.
+    `connect` yields the client once and closes it after that. A loop closes its generators
+    before it ends (`loop.shutdown_asyncgens`, which `asyncio.run` calls) and when nobody
+    refers to them any more, so a client never outlives its loop or its storage. A loop
+    closes all of them at once, so there must not be one inside another, as there is with
+    `@asynccontextmanager`.
     """
 
-    def __init__(self, connect: Callable[[], AbstractAsyncContextManager[C]]) -> None:
+    def __init__(self, connect: Callable[[], AsyncGenerator[C, None]]) -> None:
         self._connect = connect
         self._guard = threading.Lock()
         self._slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Slot[C]] = (
@@ -48,7 +49,7 @@ class PerLoop(Generic[C]):
             return slot.client
         async with slot.lock:
             if slot.client is None:
-                lifetime = _lifetime(self._connect)
+                lifetime = self._connect()
                 slot.client = await to_the_end(anext(lifetime), undo=lambda _: lifetime.aclose())
                 slot.lifetime = lifetime
             return slot.client
@@ -66,12 +67,11 @@ class PerLoop(Generic[C]):
         with self._guard:
             slot = self._slots.get(loop)
             if slot is None:
+                self._forget_closed_loops()
                 slot = self._slots[loop] = _Slot()
             return slot
 
-
-async def _lifetime(
-    connect: Callable[[], AbstractAsyncContextManager[C]],
-) -> AsyncGenerator[C, None]:
-    async with connect() as client:
-        yield client
+    def _forget_closed_loops(self) -> None:
+        """Let go of loops that their own clients refer to."""
+        for loop in [loop for loop in self._slots if loop.is_closed()]:
+            del self._slots[loop]

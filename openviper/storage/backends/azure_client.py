@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 from urllib.request import getproxies
 from weakref import WeakSet
@@ -32,10 +31,9 @@ _SENT_AT_ONCE = 256 << 10
 _RECEIVED_AT_ONCE = 256 << 10
 
 
-@asynccontextmanager
 async def connect(
     account: Account, container: str, *, patience: float, max_attempts: int, put_size: int
-) -> AsyncIterator[ContainerClient]:
+) -> AsyncGenerator[ContainerClient, None]:
     """Give a client of the running loop; `patience` is in seconds, for each wait."""
     client = ContainerClient(
         account.url,

@@ -159,8 +159,7 @@ def _meaning(status: int) -> type[StorageError]:
     return _MEANINGS.get(status, UnavailableError if status >= 500 else StorageError)
 
 
-@asynccontextmanager
-async def connect(service: Service) -> AsyncIterator[Client]:
+async def connect(service: Service) -> AsyncGenerator[Client, None]:
     """Open a session for the running loop."""
     async with aiohttp.ClientSession(cookie_jar=DummyCookieJar()) as session:
         token = await AccessToken.load(

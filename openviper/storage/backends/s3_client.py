@@ -8,7 +8,6 @@ import math
 import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
@@ -107,7 +106,6 @@ class S3Options:
             return f"https://{host}/{self.bucket}"
         return f"https://{self.bucket}.{host}"
 
-    @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Any, None]:  # Any: clients are made at run time
         """Open a client of a session of its own."""
         _mask_logs()
