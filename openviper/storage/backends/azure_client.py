@@ -27,6 +27,7 @@ __all__ = ["READ_SIZE", "connect", "portable_boundary"]
 READ_SIZE = 1 << 20
 """Bytes of one range request."""
 
+_AT_ONCE = 100
 _SENT_AT_ONCE = 256 << 10
 _RECEIVED_AT_ONCE = 256 << 10
 
@@ -93,6 +94,8 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # untyped: the SDK lo
             use_env_settings=bool(getproxies()),
         )
         self._timeout = timeout
+        # As many as aiohttp has connections: waiting for one is not the service's fault.
+        self._free = asyncio.Semaphore(_AT_ONCE)
         self._unsure: WeakSet[object] = WeakSet()
 
     async def send(self, request: Any, **options: Any) -> Any:  # Any: two kinds of each there
@@ -101,7 +104,7 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # untyped: the SDK lo
         data = request.data
         try:
             # aiohttp has no limit on the time that a write may take.
-            async with asyncio.timeout(self._timeout) as limit:
+            async with self._free, asyncio.timeout(self._timeout) as limit:
                 if isinstance(data, memoryview) or _is_large(data):
                     request.data = _Body(
                         data, lambda: limit.reschedule(loop.time() + self._timeout)
