@@ -1,12 +1,14 @@
 """Load every check into the registry."""
 
 from openviper.storage.testing.checks import (
+    content,
     copying,
     deleting,
     lifecycle,
     listing,
     metadata,
     naming,
+    odd_names,
     paging,
     putting,
     racing,
@@ -21,12 +23,14 @@ from openviper.storage.testing.checks import (
 )
 
 __all__ = [
+    "content",
     "copying",
     "deleting",
     "lifecycle",
     "listing",
     "metadata",
     "naming",
+    "odd_names",
     "paging",
     "putting",
     "racing",

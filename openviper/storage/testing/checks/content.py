@@ -1,0 +1,256 @@
+"""Content: every kind of it, read as its owner would expect (catalogue 1.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tempfile
+import time
+from pathlib import Path
+
+from openviper.storage.testing import expect, look
+from openviper.storage.testing.contents import (
+    AsyncFile,
+    FailingError,
+    OnlyRead,
+    bytes_of,
+    chunks_of,
+    failing_after,
+    file_of,
+    kinds_of,
+)
+from openviper.storage.testing.registry import check
+from openviper.storage.testing.target import Target
+from openviper.storage.types import Content
+
+MAX_GAP = 0.5
+"""Seconds that the loop may stand still: a blocking read would be longer."""
+
+
+@check("content.kinds-give-identical-files", "C01", "C02", "C04")
+async def kinds_give_identical_files(target: Target) -> None:
+    """The same bytes as any kind of content give the same file, by `save` and by `put`."""
+    data = bytes(range(256)) * 10
+    for label, content in kinds_of(data).items():
+        name = await target.storage.save(f"{label}.bin", content)
+        expect.same_bytes(await target.storage.read(name), data, f"saved from {label}")
+    for label, content in kinds_of(data).items():
+        await target.storage.put("put.bin", content)
+        expect.same_bytes(await target.storage.read("put.bin"), data, f"put from {label}")
+
+
+@check("content.large-kinds-give-identical-files", "C01", "C02", "S10")
+async def large_kinds_give_identical_files(target: Target) -> None:
+    """Large content from memory, a file and a generator gives the same file."""
+    data = bytes_of(target.large)
+    kinds: dict[str, Content] = {
+        "bytearray": bytearray(data),
+        "sync file": file_of(data),
+        "generator": chunks_of(data, 300_001),
+    }
+    for label, content in kinds.items():
+        info = await target.storage.put("a.bin", content)
+        expect.same(info.size, len(data), f"size from {label}")
+        expect.same_bytes(await target.storage.read("a.bin"), data, f"put from {label}")
+
+
+@check("content.path-is-its-file", "C02")
+async def path_is_its_file(target: Target) -> None:
+    """A `Path` is the content of its file, small and large; a missing one is the OS's error."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file.bin")
+        for size in (0, 1000, target.large):
+            data = bytes_of(size)
+            await asyncio.to_thread(path.write_bytes, data)
+            await target.storage.save("a.bin", path, if_exists="overwrite")
+            await look.content(target.storage, "a.bin", data)
+        missing = target.storage.put("b", Path(folder, "missing"))
+        error = await expect.fails(FileNotFoundError, missing, doing="saving a missing path")
+        expect.same(type(error), FileNotFoundError, "type of the error, which is the source's own")
+
+
+@check("content.empty-of-every-kind", "C03", "B02")
+async def empty_of_every_kind(target: Target) -> None:
+    """No bytes, of any kind of content, are a file of no bytes."""
+    for label, content in kinds_of(b"").items():
+        await target.storage.put(f"{label}.bin", content)
+    listed = {info.name: info.size async for info in target.storage.files()}
+    expect.same(listed, dict.fromkeys((f"{kind}.bin" for kind in kinds_of(b"")), 0), "sizes")
+    for name in listed:
+        await look.content(target.storage, name, b"")
+
+
+@check("content.empty-chunks-are-no-end", "C04")
+async def empty_chunks_are_no_end(target: Target) -> None:
+    """Empty chunks in the middle of large content do not end it."""
+    data = bytes_of(target.large)
+
+    async def chunks() -> object:
+        yield b""
+        async for chunk in chunks_of(data):
+            yield chunk
+            yield b""
+
+    await target.storage.put("a.bin", chunks())  # type: ignore[arg-type] # typed by its yields
+    await look.content(target.storage, "a.bin", data)
+
+
+@check("content.text-and-others-are-refused", "C05")
+async def text_and_others_are_refused(target: Target) -> None:
+    """Text, numbers, lists and sync iterables are `TypeError`, and nothing is stored."""
+    wrong: tuple[object, ...] = (
+        "text", io.StringIO("text"), None, 1, 1.5, [b"list"], (b"tuple",), {b"set"},
+        iter([b"iterator"]), (chunk for chunk in [b"generator"]), object(), True, range(3),
+    )  # fmt: skip
+    for content in wrong:
+        for label, call in (("save", target.storage.save), ("put", target.storage.put)):
+            given: Content = content  # type: ignore[assignment] # wrong on purpose
+            await expect.fails(TypeError, call("a", given), doing=f"{label} of {content!r}")
+    await look.nothing_but(target)
+
+
+@check("content.text-chunks-are-refused", "C05")
+async def text_chunks_are_refused(target: Target) -> None:
+    """Chunks that turn out to be text are `TypeError`, first or late, and nothing is stored."""
+
+    async def chunks(head: bytes) -> object:
+        if head:
+            yield head
+        yield "text"
+
+    for head in (b"", b"x", bytes_of(target.large)):
+        call = target.storage.put("a", chunks(head))  # type: ignore[arg-type] # wrong on purpose
+        await expect.fails(TypeError, call, doing=f"text after {len(head)} bytes")
+    await look.nothing_but(target)
+
+
+@check("content.file-stays-open", "C06")
+async def file_stays_open(target: Target) -> None:
+    """A file that was saved stays open, at the end of what was read, also after a failure."""
+    await target.storage.put("taken", b"x")
+    for size in (100, target.large):
+        file = file_of(bytes_of(size))
+        await target.storage.save("a", file)
+        expect.same((file.closed, file.tell()), (False, size), "closed and position afterwards")
+        failing = file_of(bytes_of(size))
+        wrong = f"md5:{'0' * 32}"
+        await expect.fails(
+            Exception, target.storage.save("a", failing, checksum=wrong), doing="a wrong checksum"
+        )
+        expect.same(failing.closed, False, "closed after a failure")
+
+
+@check("content.begins-at-the-position", "C08")
+async def begins_at_the_position(target: Target) -> None:
+    """A file is read from where it stands, and again from there where its name is taken."""
+    data = bytes_of(target.large)
+    await target.storage.save("a", b"taken")
+    for offset, content in ((7, data[:100]), (7, data), (100, data[:100])):
+        file = file_of(content)
+        file.seek(offset)
+        name = await target.storage.save("a", file)
+        await look.content(target.storage, name, content[offset:])
+
+
+@check("content.needs-nothing-but-read", "C07")
+async def needs_nothing_but_read(target: Target) -> None:
+    """A source without position, length or name is stored whole, under a taken name too."""
+    data = bytes_of(5000)
+    await target.storage.save("a", b"taken")
+    for content in (OnlyRead(data), AsyncFile(data), _Pipe(data)):
+        name = await target.storage.save("a", content)
+        await look.content(target.storage, name, data)
+
+
+@check("content.is-pulled-not-drained", "C09")
+async def is_pulled_not_drained(target: Target) -> None:
+    """What fails early is noticed early: a source is not read to its end in vain."""
+    given = 0
+
+    async def chunks() -> object:
+        nonlocal given
+        async for chunk in failing_after(bytes_of(100_000)):
+            given += len(chunk)
+            yield chunk
+
+    call = target.storage.put("a", chunks())  # type: ignore[arg-type] # typed by its yields
+    await expect.fails(FailingError, call, doing="putting what fails")
+    expect.same(given, 100_000, "bytes asked for")
+
+
+@check("content.reading-never-blocks-the-loop", "C10")
+async def reading_never_blocks_the_loop(target: Target) -> None:
+    """While a sync file blocks in `read()`, other tasks go on."""
+    gap = 0.0
+    done = False
+
+    async def beat() -> None:
+        nonlocal gap
+        last = time.perf_counter()
+        while not done:
+            await asyncio.sleep(0.005)
+            now = time.perf_counter()
+            gap, last = max(gap, now - last), now
+
+    beating = asyncio.ensure_future(beat())
+    try:
+        await target.storage.put("a", _Slow(b"content", seconds=MAX_GAP * 1.2))
+    finally:
+        done = True
+        await beating
+    assert gap < MAX_GAP, f"the loop stood still for {gap:.2f} s while a file blocked"
+
+
+@check("content.later-changes-do-not-matter", "C12")
+async def later_changes_do_not_matter(target: Target) -> None:
+    """What the caller does to a bytearray or to metadata after `put` changes nothing stored."""
+    data, metadata = bytearray(b"content"), {"key": "value"}
+    await target.storage.put("a", data, metadata=metadata)
+    data[:] = b"CHANGED"
+    data.clear()  # BufferError where somebody still holds on to it
+    metadata["key"] = "changed"
+    await look.content(target.storage, "a", b"content")
+    found = dict((await target.storage.stat("a")).metadata or {})
+    expect.same(found, {"key": "value"}, "metadata")
+
+
+@check("content.progress-counts-bytes", "C09")
+async def progress_counts_bytes(target: Target) -> None:
+    """`progress` is called on the loop with growing sums, the last of them the size."""
+    for size in (1000, target.large):
+        seen: list[int] = []
+
+        def progress(count: int, seen: list[int] = seen) -> None:
+            asyncio.get_running_loop()
+            seen.append(count)
+
+        await target.storage.put("a", chunks_of(bytes_of(size)), progress=progress)
+        expect.same(seen[-1:], [size], "last sum that progress was told")
+        assert seen == sorted(set(seen)), f"sums that do not grow: {seen[:10]}"
+
+
+class _Pipe(io.RawIOBase):
+    """Be a file that can't seek, and says so."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._file = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+
+class _Slow:
+    """Be a sync file that takes its time."""
+
+    def __init__(self, data: bytes, *, seconds: float) -> None:
+        self._file = io.BytesIO(data)
+        self._seconds = seconds
+
+    def read(self, size: int, /) -> bytes:
+        if not self._file.tell():
+            time.sleep(self._seconds)
+        return self._file.read(size)
