@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    aclosing,
+    asynccontextmanager,
+    nullcontext,
+)
 from types import TracebackType
-from typing import Literal, Self, TypeVar, Unpack, cast, overload
+from typing import Literal, Self, TypeVar, Unpack, overload
 
 from openviper.storage.adapt import save_copy
 from openviper.storage.errors import (
@@ -102,7 +107,7 @@ class Storage(ABC):
     ) -> bytes:
         """Return `content[start:end]`; `TooLargeError` where that is over `max_size` bytes."""
         content = bytearray()
-        async with aclosing(_generator(self.stream(name, start=start, end=end))) as chunks:
+        async with _closing(self.stream(name, start=start, end=end)) as chunks:
             async for chunk in chunks:
                 content += chunk
                 if max_size is not None and len(content) > max_size:
@@ -156,9 +161,7 @@ class Storage(ABC):
         """Open a file to read, as `open(name)` does; override this one for a better way."""
         _require(self, "stream")
         size = await self.size(name)
-        reader = StorageReader(
-            lambda start: aclosing(_generator(self.stream(name, start=start))), size=size
-        )
+        reader = StorageReader(lambda start: _closing(self.stream(name, start=start)), size=size)
         async with aclosing(reader):
             yield reader
 
@@ -227,7 +230,7 @@ class Storage(ABC):
         _require(self, "stream")
         source, target = distinct(src, dst)
         await self.size(source)  # a missing file is missing before anything is written
-        async with aclosing(_generator(self.stream(source))) as chunks:
+        async with _closing(self.stream(source)) as chunks:
             return await save_copy(self, target, chunks, if_exists=if_exists)
 
     async def move(self, src: str, dst: str, *, if_exists: IfExists = "error") -> str:
@@ -239,13 +242,14 @@ class Storage(ABC):
     async def delete_many(self, names: Iterable[str] | AsyncIterable[str]) -> list[DeleteResult]:
         """Delete files and say how each ended: one result per name, in order."""
         results: list[DeleteResult] = []
-        async for name in iterate_names(names):
-            try:
-                await self.delete(name)
-            except StorageError as error:
-                results.append(DeleteResult(name=name, error=error))
-            else:
-                results.append(DeleteResult(name=name))
+        async with aclosing(iterate_names(names)) as given:
+            async for name in given:
+                try:
+                    await self.delete(name)
+                except StorageError as error:
+                    results.append(DeleteResult(name=name, error=error))
+                else:
+                    results.append(DeleteResult(name=name))
         return results
 
     async def delete_prefix(self, prefix: str, *, everything: bool = False) -> list[DeleteResult]:
@@ -255,8 +259,10 @@ class Storage(ABC):
         """
         if not prefix and not everything:
             raise ValueError("an empty prefix is the whole storage: say everything=True to mean it")
-        async with aclosing(_generator(self.files(prefix))) as found:
-            names = (info.name async for info in found)
+        async with (
+            _closing(self.files(prefix)) as found,
+            aclosing(info.name async for info in found) as names,
+        ):
             return [result for result in await self.delete_many(names) if not result.ok]
 
     async def signed_url(
@@ -313,7 +319,9 @@ def distinct(src: str, dst: str) -> tuple[str, str]:
     return source, target
 
 
-async def iterate_names(names: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[str]:
+async def iterate_names(
+    names: Iterable[str] | AsyncIterable[str],
+) -> AsyncGenerator[str, None]:
     """Give names one by one, from a sync or an async iterable, but not the letters of one."""
     if isinstance(names, str):
         raise TypeError("names is an iterable of names: give [name] for one")
@@ -338,6 +346,8 @@ def _require(storage: Storage, method: str) -> None:
         raise _unsupported(storage, method)
 
 
-def _generator(iterator: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    """Say of an iterator that it can be closed, as those of async generators can."""
-    return cast(AsyncGenerator[T, None], iterator)
+def _closing(iterator: AsyncIterator[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+    """Close an iterator after use where it can be closed, as async generators can."""
+    if isinstance(iterator, AsyncGenerator):
+        return aclosing(iterator)
+    return nullcontext(iterator)

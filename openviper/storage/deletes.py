@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 
 from openviper.storage.driver import BatchDeleter
 from openviper.storage.errors import InvalidNameError, NotFoundError, StorageError
@@ -16,17 +17,18 @@ _AT_ONCE = 16
 _BATCH = 1000
 
 
-async def delete_all(place: Place, names: AsyncIterator[str]) -> list[DeleteResult]:
+async def delete_all(place: Place, names: AsyncGenerator[str, None]) -> list[DeleteResult]:
     """Delete every name and say how each ended, in order."""
     driver = place.driver
     size = driver.max_batch if isinstance(driver, BatchDeleter) else _BATCH
     results: list[DeleteResult] = []
     batch: list[str] = []
-    async for name in names:
-        batch.append(name)
-        if len(batch) == size:
-            results += await _delete_batch(place, batch)
-            batch = []
+    async with aclosing(names):
+        async for name in names:
+            batch.append(name)
+            if len(batch) == size:
+                results += await _delete_batch(place, batch)
+                batch = []
     return [*results, *(await _delete_batch(place, batch) if batch else [])]
 
 

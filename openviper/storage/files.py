@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from openviper.storage.content import as_bytes_view
+from openviper.storage.errors import UnavailableError
 from openviper.storage.shield import to_the_end
 from openviper.storage.types import Buffer, FileInfo
 
@@ -32,12 +33,21 @@ class StorageReader:
         self._rest = memoryview(b"")
 
     async def read(self, n: int = -1) -> bytes:
-        """Return the next `n` bytes, or all that is left; fewer only at the end."""
-        left = max(0, self._size - self._position)
+        """Return the next `n` bytes, or all that is left; fewer only at the end.
+
+        Where it fails or is cancelled, the position is as before, and it may be tried again.
+        """
+        start = self._position
+        left = max(0, self._size - start)
         wanted = left if n < 0 else min(n, left)
         content = bytearray()
-        while len(content) < wanted:
-            content += await self._next(wanted - len(content))
+        try:
+            while len(content) < wanted:
+                content += await self._next(wanted - len(content))
+        except BaseException:
+            self._position = start
+            await to_the_end(self._drop())
+            raise
         return bytes(content)
 
     async def readinto(self, b: bytearray | memoryview) -> int:
@@ -75,7 +85,9 @@ class StorageReader:
         if not self._rest:
             if self._chunks is None:
                 self._chunks = await self._open.enter_async_context(self._fetch(self._position))
-            self._rest = memoryview(await anext(self._chunks))
+            self._rest = memoryview(await anext(self._chunks, b""))
+            if not self._rest:
+                raise UnavailableError("the file ended before its size; open it again")
         taken, self._rest = self._rest[:most], self._rest[most:]
         self._position += len(taken)
         return taken
@@ -103,7 +115,7 @@ class StorageWriter:
     def start(self, storing: asyncio.Future[FileInfo]) -> None:
         """Watch the task that stores what `chunks` gives."""
         self._storing = storing
-        storing.add_done_callback(self._wake)
+        storing.add_done_callback(lambda _: self._wake())
 
     async def finish(self) -> None:
         """Say that no more bytes come."""
@@ -120,9 +132,10 @@ class StorageWriter:
         if not self._storing.done():
             await self._queue.put(item)
         if self._storing.done():
+            self._wake()  # the next of several that wait
             self._storing.result()  # raises what ended it
 
-    def _wake(self, _storing: object) -> None:
+    def _wake(self) -> None:
         if self._queue.full():  # nobody takes it any more, and a write may wait
             self._queue.get_nowait()
 
