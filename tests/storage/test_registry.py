@@ -302,7 +302,9 @@ def test_default_storage_delegates_all_that_a_storage_has() -> None:
 
 def test_capabilities_are_of_the_storage_that_is_meant() -> None:
     class Nothing(MemoryStorage):
-        capabilities = Capabilities()  # a plain value, as users write
+        @property
+        def capabilities(self) -> Capabilities:  # type: ignore[override]  # read only
+            return Capabilities()
 
     with default_storage.override(Nothing()):
         assert default_storage.capabilities == Capabilities()
