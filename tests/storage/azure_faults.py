@@ -130,6 +130,7 @@ class Copying:
 
     states: list[str]
     aborted: int = 0
+    deleted: str | None = None
     asked: Mapping[str, str] = field(default_factory=dict)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -142,7 +143,11 @@ class Copying:
             return web.Response(headers={**said, **told})
         if request.query.get("comp") == "copy":
             self.aborted += 1
+            self.states = ["aborted"]
             return web.Response(status=204)
+        if request.method == "DELETE":
+            self.deleted = request.headers["If-Match"]
+            return web.Response(status=202)
         self.asked = dict(request.headers)
         pending = {"x-ms-copy-id": "c1", "x-ms-copy-status": "pending"}
         return web.Response(status=202, headers={**said, **pending})

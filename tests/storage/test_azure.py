@@ -15,11 +15,17 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+)
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, generate_container_sas
 
+from openviper.storage.attributes import Attributes
 from openviper.storage.backends import azure_blobs
 from openviper.storage.backends.azure import AzureStorage
+from openviper.storage.driver import ServerCopier, Write
 from openviper.storage.errors import (
     AlreadyExistsError,
     ContainerNotFoundError,
@@ -548,21 +554,37 @@ async def test_a_pending_copy_is_awaited() -> None:
     assert copying.asked["x-ms-source-if-match"] == '"0x1"'
 
 
-async def test_a_copy_that_fails_or_never_ends_is_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with serving(Copying(["pending", "failed"]).answer) as url, at(url) as storage:
+async def test_a_copy_that_fails_leaves_nothing_where_nothing_was() -> None:
+    failing = Copying(["pending", "failed"])
+    async with serving(failing.answer) as url, at(url) as storage:
         with pytest.raises(UnavailableError, match="failed"):
             await storage.copy("src", "dst")
+    assert failing.deleted == '"0x1"'
+
+
+async def test_a_copy_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(azure_blobs, "_COPY_SECONDS", 0.3)
     endless = Copying(["pending"])
     async with serving(endless.answer) as url, at(url) as storage:
-        with pytest.raises(UnavailableError, match="in time"):
+        with pytest.raises(UnavailableError, match="aborted"):
             await storage.copy("src", "dst", if_exists="overwrite")
-    assert endless.aborted == 1
+    assert (endless.aborted, endless.deleted) == (1, None)
 
 
-async def test_a_move_races_a_writer_without_loss(storage: AzureStorage) -> None:
+@pytest.mark.parametrize("create", [True, False])
+async def test_a_copy_is_of_the_version_that_was_seen(storage: AzureStorage, create: bool) -> None:
+    seen = await storage.put("a", b"old")
+    await storage.put("a", b"new")
+    write = Write(attributes=Attributes(), content_type="a/b", write_id="1" * 32, create=create)
+    driver = storage._place.driver
+    assert isinstance(driver, ServerCopier)
+    with pytest.raises(HttpResponseError) as caught:
+        await driver.copy(seen, "b", write)
+    assert driver.classify(caught.value) is PreconditionFailedError
+    assert not await storage.exists("b")
+
+
+async def test_a_move_keeps_what_goes_with_the_file(storage: AzureStorage) -> None:
     await storage.put("a", b"one", metadata={"k": "é "}, cache_control="no-store")
     assert await storage.move("a", "b") == "b"
     info = await storage.stat("b")

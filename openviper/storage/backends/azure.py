@@ -35,7 +35,9 @@ from openviper.storage.backends.azure_client import READ_SIZE, connect, portable
 from openviper.storage.backends.azure_errors import classify
 from openviper.storage.driver import Download, SignRequest, Write
 from openviper.storage.errors import (
+    AlreadyExistsError,
     ImproperlyConfiguredError,
+    PreconditionFailedError,
     StorageError,
     UnavailableError,
     UnsupportedOperationError,
@@ -194,7 +196,7 @@ class AzureDriver:
         if_match: str | None,
         chunk_size: int,  # noqa: ARG002
     ) -> AsyncIterator[Download]:
-        """Read by requests of a few MiB, all of the version that the first one found."""
+        """Read by requests of 1 MiB, all of the version that the first one found."""
         blob = await self._blob(key)
         size = READ_SIZE if end is None else min(READ_SIZE, end - start)
         first, found = await read_range(blob, start, size, if_match)
@@ -268,7 +270,7 @@ class AzureDriver:
         """
         blob = await self._blob(key)
         original = await self._blob(source.name)
-        with creating(write):
+        try:
             reply = await blob.start_copy_from_url(
                 original.url,
                 metadata=encode_metadata(write.stored_metadata()),
@@ -276,9 +278,16 @@ class AzureDriver:
                 source_match_condition=MatchConditions.IfNotModified,
                 **condition(None, missing=write.create),
             )
+        except HttpResponseError as error:
+            # Azurite has one code for the source's condition and the target's.
+            failed = classify(error) is PreconditionFailedError
+            if write.create and failed and await blob.exists():
+                raise AlreadyExistsError from error
+            raise
         if reply["copy_status"] == "success":
             return replace(written(key, source.size, write, reply), checksums=source.checksums)
-        return info_of(await finished_copy(blob, str(reply["copy_id"])), key)
+        done = await finished_copy(blob, str(reply["copy_id"]), created=write.create)
+        return info_of(done, key)
 
     async def signed_url(self, key: str, request: SignRequest) -> str:
         """Sign a URL with the account key, without a request.

@@ -252,31 +252,34 @@ async def read_on(
             await to_the_end(asyncio.gather(following, return_exceptions=True))
 
 
-async def finished_copy(blob: BlobClient, copy_id: str) -> BlobProperties:
-    """Wait until a copy that was begun is done; stop it where it fails or takes too long."""
+async def finished_copy(blob: BlobClient, copy_id: str, *, created: bool) -> BlobProperties:
+    """Wait until a copy that was begun is done; stop it where it fails or takes too long.
+
+    What is left then, an empty blob, is removed where nothing was there before.
+    """
     try:
         async with asyncio.timeout(_COPY_SECONDS):
-            return await _polled(blob, copy_id)
-    except TimeoutError as error:
+            found = await _ended_copy(blob, copy_id)
+    except TimeoutError:
         await blob.abort_copy(copy_id)
-        raise UnavailableError(
-            "azure: a copy inside the account did not end in time and was stopped; an empty "
-            "file may be left under the new name"
-        ) from error
+        found = await blob.get_blob_properties()
+    if found.copy.id != copy_id:
+        raise PreconditionFailedError  # somebody wrote there meanwhile
+    if found.copy.status == "success":
+        return found
+    if created:
+        await blob.delete_blob(**condition(str(found.etag).strip('"')))
+    raise UnavailableError(
+        f"azure: the copy ended as {found.copy.status!r}"
+        + ("; nothing is left of it" if created else "; an empty file may be in its place")
+    )
 
 
-async def _polled(blob: BlobClient, copy_id: str) -> BlobProperties:
+async def _ended_copy(blob: BlobClient, copy_id: str) -> BlobProperties:
     pause = 0.1
     while True:
         found = await blob.get_blob_properties()
-        if found.copy.id != copy_id:
-            raise PreconditionFailedError  # somebody wrote there meanwhile
-        if found.copy.status == "success":
+        if found.copy.id != copy_id or found.copy.status != "pending":
             return found
-        if found.copy.status != "pending":
-            raise UnavailableError(
-                f"azure: the service gave a copy up ({found.copy.status}); an empty file may be "
-                "left under the new name"
-            )
         await asyncio.sleep(pause)
         pause = min(2.0, pause * 2)

@@ -71,12 +71,14 @@ _BY_CODE: dict[str, type[StorageError]] = {
     "MetadataTooLarge": TooLargeError,
     "OperationTimedOut": StorageTimeoutError,
     "PathAlreadyExists": NameConflictError,
+    "PathConflict": NameConflictError,
     "PendingCopyOperation": UnavailableError,
     "PublicAccessNotPermitted": PermissionDeniedError,
     "RequestBodyTooLarge": TooLargeError,
     "ResourceTypeMismatch": NameConflictError,
     "ServerBusy": ThrottledError,
     "SourceConditionNotMet": PreconditionFailedError,
+    "TargetConditionNotMet": PreconditionFailedError,
 }
 _BY_STATUS: dict[int, type[StorageError]] = {
     401: PermissionDeniedError,
