@@ -47,11 +47,11 @@ def part_sizes(first: int, max_parts: int) -> Iterator[int]:
     """Give the sizes of the parts of an upload of unknown length.
 
     They stay `first` for half of the parts that the service allows, so that memory is flat,
-    and then double ten times: 8 MiB and 10,000 parts reach past the 5 TiB of S3.
+    and then double nine times, to 4 GiB from 8 MiB: with 10,000 parts past the 5 TiB of S3.
     """
-    half, step = max_parts // 2, max(1, max_parts // 20)
+    half, step = -(-max_parts // 2), max(1, max_parts // 20)
     grown = chain.from_iterable(repeat(first << power, step) for power in range(1, 10))
-    return chain(repeat(first, half), grown, repeat(first << 10))
+    return chain(repeat(first, half), grown, repeat(first << 9))
 
 
 async def abandon(sending: PartUpload, key: str) -> None:
