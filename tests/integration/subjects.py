@@ -84,6 +84,7 @@ def _filesystem(durable: bool, _server: object) -> Subject:
         make=partial(filesystem, root, durable),
         server="this disk" if durable else "this disk, durable=False",
         crosses_processes=True,
+        folder=partial(Path, root),
         raw=partial(raw.FileSystemRaw, root),
         missing_container=lambda: backends.FileSystemStorage(f"{root}/no/such/root", "/media/"),
     )

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from openviper.storage.base import Storage
@@ -48,6 +49,8 @@ class Subject:
     shares_instances: bool = True
     """Whether two storages of `make` with one location see the same files."""
     crosses_processes: bool = False
+    folder: Callable[[str], Path] | None = None
+    """Return the local folder of a location, where it is one."""
     raw: Callable[[str], RawAccess] | None = None
     fetch: Callable[[str], Awaitable[bytes]] | None = None
     """Return what an unauthenticated GET of a URL gives; None where nothing serves it."""
