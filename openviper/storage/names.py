@@ -48,7 +48,7 @@ def canonical(name: str, *, location: str = "") -> str:
 
     Raises `InvalidNameError` for what no storage takes, `TypeError` for what is no string.
     """
-    if isinstance(name, str) and len(location) <= 256 and _PLAIN.fullmatch(name):
+    if isinstance(name, str) and len(location) <= 126 and _PLAIN.fullmatch(name):
         return str.__str__(name)
     segments = [part for part in _split(name) if part not in ("", ".")]
     if not segments:
