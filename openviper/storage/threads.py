@@ -16,14 +16,17 @@ T = TypeVar("T")
 
 # Few threads switch less than many; each is busy for microseconds, or waits for one fsync.
 _SIZE = 8
-_pool: ThreadPoolExecutor | None = None
+
+
+def _new_pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_SIZE, thread_name_prefix="openviper-files")
+
+
+_pool = _new_pool()  # its threads start with the first call
 
 
 def file_threads() -> ThreadPoolExecutor:
     """Return the pool for calls on local files, which never wait for a user's code."""
-    global _pool  # noqa: PLW0603 - one pool for the process, made when first needed
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_SIZE, thread_name_prefix="openviper-files")
     return _pool
 
 
@@ -33,7 +36,7 @@ async def in_file_thread(work: Callable[[], T], *, undo: Callable[[T], object] |
     reverse = None
     if undo is not None:
         reverse = lambda done: loop.run_in_executor(file_threads(), undo, done)  # noqa: E731
-    return await to_the_end(loop.run_in_executor(file_threads(), work), undo=reverse)
+    return await to_the_end(loop.run_in_executor(file_threads(), _once(work)), undo=reverse)
 
 
 async def in_thread(work: Callable[[], T]) -> T:
@@ -41,10 +44,16 @@ async def in_thread(work: Callable[[], T]) -> T:
     return await to_the_end(asyncio.get_running_loop().run_in_executor(None, work))
 
 
-def _forget_pool() -> None:
+def _once(work: Callable[[], T]) -> Callable[[], T]:
+    """Let go of `work` before its result is known: a caller may want its buffer back then."""
+    held = [work]
+    return lambda: held.pop()()
+
+
+def _renew_pool() -> None:
     global _pool  # noqa: PLW0603 - a forked child has none of its parent's threads
-    _pool = None
+    _pool = _new_pool()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_renew_pool)

@@ -126,7 +126,9 @@ class MemoryDriver:
     ) -> Page:
         """List keys; the token is the last entry of the page before."""
         entries: dict[str, FileInfo | None] = {}
-        for key, file in sorted(self._files.items(), key=lambda item: item[0].encode()):
+        with self._lock:
+            found = list(self._files.items())
+        for key, file in sorted(found, key=lambda item: item[0].encode()):
             if key.startswith(prefix):
                 folder, slash, _ = key[len(prefix) :].partition("/")
                 if delimiter and slash:
