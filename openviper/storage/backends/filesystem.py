@@ -253,9 +253,10 @@ class _Staged:
     async def write(self, chunks: AsyncIterator[memoryview]) -> None:
         """Write chunks as they come, about 1 MiB in one hop."""
         file: Any  # Any: aiofiles has no public name for what it opens
-        async with aiofiles.open(
-            self._temporary.fd, "wb", closefd=False, executor=file_threads()
-        ) as file:
+        file = await to_the_end(
+            aiofiles.open(self._temporary.fd, "wb", closefd=False, executor=file_threads())
+        )
+        try:
             batch: list[memoryview] = []
             size = 0
             async for chunk in chunks:
@@ -265,6 +266,8 @@ class _Staged:
                     await to_the_end(file.writelines(batch))
                     batch, size = [], 0
             await to_the_end(file.writelines(batch))
+        finally:  # to its end: a late write would go to whoever has this descriptor next
+            await to_the_end(file.close())
 
     async def commit(self, key: str, write: Write) -> FileInfo:
         """Give the file its name."""
@@ -281,15 +284,13 @@ async def _chunks(
     yield head
     if fd is None:
         return
-    file: Any  # Any: aiofiles has no public name for what it opens
-    async with aiofiles.open(fd, "rb", buffering=0, closefd=False, executor=file_threads()) as file:
-        await file.seek(position)
-        while position < stop:
-            block = await to_the_end(file.read(min(_BLOCK, stop - position)))
-            if not block:
-                return
-            position += len(block)
-            yield block
+    while position < stop:
+        size = min(_BLOCK, stop - position)
+        block = await in_file_thread(partial(os.pread, fd, size, position))
+        if not block:
+            return
+        position += len(block)
+        yield block
 
 
 def _close_opened(opened: tuple[int | None, FileInfo, bytes]) -> None:

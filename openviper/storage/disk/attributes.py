@@ -13,7 +13,7 @@ from openviper.storage.driver import Write
 from openviper.storage.errors import UnsupportedOperationError
 from openviper.storage.types import FileInfo
 
-__all__ = ["info_of", "keep", "keep_content_type"]
+__all__ = ["has_attributes", "info_of", "keep", "keep_content_type"]
 
 _ATTRIBUTE = "user.openviper"
 _NONE = (errno.ENODATA, errno.ENOTSUP, errno.EPERM)
@@ -45,6 +45,11 @@ def keep_content_type(fd: int, content_type: str | None) -> None:
     kept = _kept(fd)
     if kept and content_type and "content_type" not in kept:
         _set(fd, {**kept, "content_type": content_type})
+
+
+def has_attributes(fd: int) -> bool:
+    """Tell whether something was kept with a file."""
+    return bool(_kept(fd))
 
 
 def info_of(key: str, fd: int) -> FileInfo:

@@ -13,9 +13,15 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from openviper.storage.disk.attributes import info_of, keep, keep_content_type
+from openviper.storage.attributes import Attributes
+from openviper.storage.disk.attributes import (
+    has_attributes,
+    info_of,
+    keep,
+    keep_content_type,
+)
 from openviper.storage.disk.tree import Tree, split
 from openviper.storage.driver import Write
 from openviper.storage.errors import (
@@ -71,9 +77,7 @@ class Files:
         info = info_of(key, temporary.fd)
         with self._tree.folder(_TEMPORARY, create=True) as folder:
             self._publish(folder, temporary.leaf, key, write)
-            temporary.named = False
-            if write.create:
-                os.unlink(temporary.leaf, dir_fd=folder)
+        temporary.named = write.create  # a link leaves the first name, a rename takes it along
         return info
 
     def discard(self, temporary: Temporary) -> None:
@@ -115,6 +119,8 @@ class Files:
         fd, info = self.open(source.name)
         with os.fdopen(fd, "rb") as origin:
             _check_version(info, source.etag)
+            if not has_attributes(fd):  # all that is known was guessed, and will be again
+                write = replace(write, attributes=Attributes())
             temporary = self.begin()
             try:
                 with os.fdopen(temporary.fd, "wb", closefd=False) as file:
@@ -132,7 +138,8 @@ class Files:
                 _check_version(info_of(source.name, fd), source.etag)
                 keep_content_type(fd, source.content_type)
                 self._publish(folder, leaf, key, write, locked=True)
-                if write.create:
+                # A rename onto another link of the same file does nothing.
+                if write.create or _is_at(folder, leaf, fd):
                     os.unlink(leaf, dir_fd=folder)
                 if self._durable:
                     os.fsync(folder)
@@ -166,7 +173,7 @@ class Files:
                 with self._tree.folder(above, create=True) as target:
                     self._place((folder, leaf), (target, final), write, locked=locked)
                     if self._durable:
-                        os.fsync(target)
+                        _sync_entry(target, final, undo=write.create)
                     return
             except StorageError:  # some are FileExistsError or FileNotFoundError too
                 raise
@@ -206,8 +213,14 @@ class Files:
         if not needed:
             yield
             return
-        with self._tree.folder((RESERVED,), create=True) as folder:
-            fd = os.open("lock", _LOCK, 0o600, dir_fd=folder)
+        try:
+            with self._tree.folder((RESERVED,), create=True) as folder:
+                fd = os.open("lock", _LOCK, 0o600, dir_fd=folder)
+        except OSError as error:
+            if exclusive or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            yield  # nobody holds a lock that can't be made, and deleting makes room
+            return
         try:
             fcntl.flock(fd, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
             yield
@@ -227,6 +240,24 @@ def open_file(folder: int, leaf: str) -> int:
         os.close(fd)
         raise NotFoundError
     return fd
+
+
+def _is_at(folder: int, leaf: str, fd: int) -> bool:
+    try:
+        found = os.lstat(leaf, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(fd))
+
+
+def _sync_entry(folder: int, leaf: str, *, undo: bool) -> None:
+    """Bring a directory to disk; take back the entry that was made where that fails."""
+    try:
+        os.fsync(folder)
+    except OSError:
+        if undo:
+            os.unlink(leaf, dir_fd=folder)
+        raise
 
 
 def _check_current(folder: int, leaf: str, etag: str) -> None:

@@ -86,14 +86,13 @@ class Tree:
     def _open_root(self, *, create: bool) -> int:
         # The root itself may be a link: it is the user's own word.
         try:
+            with suppress(FileNotFoundError):
+                return os.open(self._root, _DIRECTORY)
+            if create:
+                self._make_root()
             return os.open(self._root, _DIRECTORY)
-        except FileNotFoundError:
-            if not create:
-                raise ContainerNotFoundError from None
-        except NotADirectoryError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise ContainerNotFoundError from error
-        self._make_root()
-        return os.open(self._root, _DIRECTORY)
 
     def _make_root(self) -> None:
         missing = [path for path in (self._root, *self._root.parents) if not path.exists()]
