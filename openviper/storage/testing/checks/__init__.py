@@ -1,6 +1,7 @@
 """Load every check into the registry."""
 
 from openviper.storage.testing.checks import (
+    capabilities,
     content,
     copying,
     deleting,
@@ -25,6 +26,7 @@ from openviper.storage.testing.checks import (
 )
 
 __all__ = [
+    "capabilities",
     "content",
     "copying",
     "deleting",

@@ -17,7 +17,7 @@ from openviper.storage.types import DeleteResult
 ODD = ("a b.txt", "a+b.txt", "a%2Fb.txt", "a&<b>.txt", "a#b?c.txt", "ü/日本.txt", "'\"`.txt")
 
 
-@check("delete.file-is-gone", "D01")
+@check("delete.file-is-gone", "D01", requires=("read", "list"))
 async def file_is_gone(target: Target) -> None:
     """A deleted file does not exist, is not found and is not listed; delete returns None."""
     await target.storage.save("small.bin", b"x")
@@ -31,7 +31,7 @@ async def file_is_gone(target: Target) -> None:
     await look.nothing_but(target, ["kept.bin"])
 
 
-@check("delete.missing-file-is-silent", "D01", "D02")
+@check("delete.missing-file-is-silent", "D01", "D02", requires=("read",))
 async def missing_file_is_silent(target: Target) -> None:
     """Deleting what is not there is no error, also twice, in no folder or below a file."""
     await target.storage.save("file.txt", b"x")
@@ -41,7 +41,7 @@ async def missing_file_is_silent(target: Target) -> None:
     await look.content(target.storage, "file.txt", b"x")
 
 
-@check("delete.directory-loses-nothing", "D03")
+@check("delete.directory-loses-nothing", "D03", requires=("list",))
 async def directory_loses_nothing(target: Target) -> None:
     """Deleting a name that is only the beginning of others removes nothing."""
     names = ["dir.txt", "dir/a.txt", "dir/sub/b.txt", "directory/c.txt"]
@@ -71,7 +71,7 @@ async def last_child_takes_its_directory_along(target: Target) -> None:
     same(await target.storage.listdir("a"), ([], []), "the directories and files of 'a'")
 
 
-@check("delete.last-child-never-races-a-save", "D10")
+@check("delete.last-child-never-races-a-save", "D10", requires=("read",))
 async def last_child_never_races_a_save(target: Target) -> None:
     """A file saved while the last one beside it is deleted is there afterwards."""
     for turn in range(5):
@@ -92,7 +92,7 @@ async def name_is_free_again(target: Target) -> None:
         await target.storage.delete(name)
 
 
-@check("delete-many.one-result-each", "D07", "D01")
+@check("delete-many.one-result-each", "D07", "D01", requires=("list",))
 async def one_result_each(target: Target) -> None:
     """There is one result per name, in order, for duplicates and missing names too."""
     await asyncio.gather(*(target.storage.save(name, b"x") for name in ("a.txt", "b/c.txt", "z")))
@@ -103,7 +103,7 @@ async def one_result_each(target: Target) -> None:
     same(await look.names(target.storage), ["z"], "the files left")
 
 
-@check("delete-many.takes-any-iterable", "D07")
+@check("delete-many.takes-any-iterable", "D07", requires=("list",))
 async def takes_any_iterable(target: Target) -> None:
     """Names come from any iterable, sync or async, which is consumed once; none is fine."""
 
@@ -135,7 +135,7 @@ async def one_text_is_no_list(target: Target) -> None:
     same(await target.storage.exists("a"), True, "exists('a')")
 
 
-@check("delete-many.failures-stay-with-their-names", "D06")
+@check("delete-many.failures-stay-with-their-names", "D06", requires=("list",))
 async def failures_stay_with_their_names(target: Target) -> None:
     """A name that is refused has its error in its own result, and the others are deleted."""
     await asyncio.gather(*(target.storage.save(name, b"x") for name in ("a.txt", "b.txt")))
@@ -147,7 +147,7 @@ async def failures_stay_with_their_names(target: Target) -> None:
     same(await look.names(target.storage), [], "the files left")
 
 
-@check("delete-many.more-names-than-a-request-takes", "D05")
+@check("delete-many.more-names-than-a-request-takes", "D05", requires=("list",))
 async def more_names_than_a_request_takes(target: Target) -> None:
     """Over a thousand names are all deleted, at the borders of the service's batches too."""
     names = [f"{number:04}.txt" for number in range(1002)]

@@ -17,7 +17,7 @@ from openviper.storage.testing.target import Target
 TASKS = 200
 
 
-@check("life.is-made-without-a-loop", "Y01")
+@check("life.is-made-without-a-loop", "Y01", requires=("read",))
 async def is_made_without_a_loop(target: Target) -> None:
     """A storage can be made where no event loop runs, and used later."""
     storage = await asyncio.to_thread(target.subject.make, target.location)
@@ -49,7 +49,7 @@ async def closes_more_than_once(target: Target) -> None:
     await storage.aclose()
 
 
-@check("life.opens-again", "Y02")
+@check("life.opens-again", "Y02", requires=("read", "list"))
 async def opens_again(target: Target) -> None:
     """A closed storage opens again when it is used."""
     storage = target.storage
@@ -64,7 +64,7 @@ async def opens_again(target: Target) -> None:
     same(await look.names(storage), ["a.txt", "b.txt"], "the files")
 
 
-@check("life.works-in-one-loop-after-another", "Y03", "Y04")
+@check("life.works-in-one-loop-after-another", "Y03", "Y04", requires=("read",))
 async def works_in_one_loop_after_another(target: Target) -> None:
     """One instance works in two runs of asyncio one after the other, closed or not."""
     storage = target.another()
@@ -83,7 +83,7 @@ async def works_in_one_loop_after_another(target: Target) -> None:
     same_bytes(await storage.read("a.bin"), content, "what the first loop saved")
 
 
-@check("life.works-in-threads-with-loops", "Y03")
+@check("life.works-in-threads-with-loops", "Y03", requires=("read", "list"))
 async def works_in_threads_with_loops(target: Target) -> None:
     """One instance works in several threads with loops of their own at the same time."""
     storage = target.another()
@@ -104,7 +104,7 @@ async def works_in_threads_with_loops(target: Target) -> None:
     same(await look.names(storage), expected, "the files")
 
 
-@check("life.many-tasks-share-an-instance", "Y05")
+@check("life.many-tasks-share-an-instance", "Y05", requires=("read",))
 async def many_tasks_share_an_instance(target: Target) -> None:
     """Two hundred tasks at once on one instance all finish."""
 
@@ -122,6 +122,8 @@ async def many_tasks_share_an_instance(target: Target) -> None:
 async def equal_by_configuration(target: Target) -> None:
     """Storages made alike are equal and hash alike, and those of another location are not."""
     one, two = target.another(), target.another()
+    if not _compares(one):
+        return
     same(one, two, "a storage made alike")
     same(hash(one), hash(two), "its hash")
     same(len({one, two}), 1, "the number of both in a set")
@@ -129,18 +131,19 @@ async def equal_by_configuration(target: Target) -> None:
     assert one != object(), "expected a storage to differ from any object"
 
 
-@check("life.copies-are-equal-and-work", "Y06")
+@check("life.copies-are-equal-and-work", "Y06", requires=("read",))
 async def copies_are_equal_and_work(target: Target) -> None:
     """A copy and a deep copy of a storage that is in use are equal to it, and work."""
     await target.storage.save("a.txt", b"x")
     for way in (copy.copy, copy.deepcopy):
         twin: Storage = way(target.storage)
-        same(twin, target.storage, f"a {way.__name__}")
+        if _compares(twin):
+            same(twin, target.storage, f"a {way.__name__}")
         await look.content(twin, "a.txt", b"x")
         await twin.aclose()
 
 
-@check("life.pickles-or-refuses-to", "Y06", "U12")
+@check("life.pickles-or-refuses-to", "Y06", "U12", requires=("read",))
 async def pickles_or_refuses_to(target: Target) -> None:
     """A pickle gives back an equal storage and shows no secret, or is refused by TypeError."""
     await target.storage.save("a.txt", b"x")
@@ -151,7 +154,8 @@ async def pickles_or_refuses_to(target: Target) -> None:
     for secret in target.subject.secrets:
         assert secret.encode() not in text, "expected no credential in a pickle"
     twin: Storage = pickle.loads(text)  # noqa: S301 - made right here
-    same(twin, target.storage, "what came out of a pickle")
+    if _compares(twin):
+        same(twin, target.storage, "what came out of a pickle")
     await look.content(twin, "a.txt", b"x")
     await twin.aclose()
 
@@ -169,3 +173,8 @@ async def shows_no_secret(target: Target) -> None:
 
 async def _saved(storage: Storage, name: str, content: bytes) -> None:
     same(await storage.save(name, chunks_of(content)), name, "the name saved")
+
+
+def _compares(storage: Storage) -> bool:
+    """Tell whether a storage is more than itself: a class of one's own need not compare."""
+    return type(storage).__eq__ is not object.__eq__

@@ -34,7 +34,7 @@ async def exists_is_a_bool(target: Target) -> None:
         assert found is False, f"exists({name!r}): expected False, got {found!r}"
 
 
-@check("stat.directory-is-not-a-file", "M02")
+@check("stat.directory-is-not-a-file", "M02", requires=("read",))
 async def directory_is_not_a_file(target: Target) -> None:
     """A name that is only the beginning of others does not exist and is not found."""
     await target.storage.save("dir/sub/a.txt", b"x")
@@ -42,7 +42,7 @@ async def directory_is_not_a_file(target: Target) -> None:
         await _assert_is_no_file(target.storage, name)
 
 
-@check("stat.folder-marker-is-not-a-file", "M02", "L11", needs=("raw",))
+@check("stat.folder-marker-is-not-a-file", "M02", "L11", requires=("read",), needs=("raw",))
 async def folder_marker_is_not_a_file(target: Target) -> None:
     """The marker that other tools put for an empty folder is not a file."""
     assert target.raw is not None
