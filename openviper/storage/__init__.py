@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from openviper.lazy import lazy_names
 from openviper.storage.base import Storage
-from openviper.storage.driver import Driver
 from openviper.storage.errors import (
     AlreadyExistsError,
     ContainerNotFoundError,
@@ -26,8 +25,6 @@ from openviper.storage.errors import (
     UnsupportedOperationError,
 )
 from openviper.storage.files import StorageReader, StorageWriter
-from openviper.storage.portable import PortableStorage
-from openviper.storage.registry import default_storage, storages
 from openviper.storage.types import (
     Capabilities,
     Content,
@@ -46,6 +43,9 @@ if TYPE_CHECKING:
         MemoryStorage,
         S3Storage,
     )
+    from openviper.storage.driver import Driver
+    from openviper.storage.portable import PortableStorage
+    from openviper.storage.registry import default_storage, storages
 
 _BACKENDS = ("AzureStorage", "FileSystemStorage", "GCSStorage", "MemoryStorage", "S3Storage")
 
@@ -92,5 +92,12 @@ __all__ = [
 # Hidden from type checkers: a module with __getattr__ has every attribute for them.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
-        __name__, dict.fromkeys(_BACKENDS, "openviper.storage.backends")
+        __name__,
+        {
+            **dict.fromkeys(_BACKENDS, "openviper.storage.backends"),
+            "Driver": "openviper.storage.driver",
+            "PortableStorage": "openviper.storage.portable",
+            "default_storage": "openviper.storage.registry",
+            "storages": "openviper.storage.registry",
+        },
     )
