@@ -47,7 +47,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 def _once(work: Callable[[], T]) -> Callable[[], T]:
     """Let go of `work` before its result is known: a caller may want its buffer back then."""
     held = [work]
-    return lambda: held.pop()()
+    return lambda: held.pop()()  # noqa: PLW0108 - popped when it is called, not now
 
 
 def _renew_pool() -> None:

@@ -51,7 +51,7 @@ async def test_missing_root_is_made_with_its_parents(tmp_path: Path) -> None:
     folder = tmp_path / "one" / "two"
     await FileSystemStorage(folder, dir_mode=0o750).save("a.txt", b"x")
     assert (folder / "a.txt").read_bytes() == b"x"
-    assert [os.stat(path).st_mode & 0o777 for path in (folder, folder.parent)] == [0o750] * 2
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o750] * 2
 
 
 async def test_root_may_be_a_link(tmp_path: Path) -> None:
