@@ -21,6 +21,10 @@ async def _first(items: AsyncIterator[object]) -> object:
     return None
 
 
+async def _streamed(storage: Storage) -> object:
+    return await _first(storage.stream("a.txt"))
+
+
 async def _opened(storage: Storage) -> None:
     async with storage.open("a.txt"):
         pass
@@ -29,7 +33,7 @@ async def _opened(storage: Storage) -> None:
 CALLS: dict[str, Calls] = {
     "read": {
         "read": lambda storage: storage.read("a.txt"),
-        "stream": lambda storage: _first(storage.stream("a.txt")),
+        "stream": _streamed,
         "open": _opened,
     },
     "list": {
