@@ -6,7 +6,7 @@ import inspect
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Unpack
@@ -35,7 +35,7 @@ class StorageRegistry(Mapping[str, Storage]):
     """Give each storage of the settings by its alias, the same instance each time."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._made: weakref.WeakKeyDictionary[SettingsState, dict[str, Storage]] = (
             weakref.WeakKeyDictionary()
         )
@@ -46,9 +46,13 @@ class StorageRegistry(Mapping[str, Storage]):
             alias = settings.DEFAULT_FILE_STORAGE
         with self._lock:
             made = self._made.setdefault(state, {})
-            if alias not in made:
-                made[alias] = _make(*self._described(alias))
-            return made[alias]
+        if alias not in made:
+            # Not under the lock: this imports a module, and another thread that imports the
+            # same one may be waiting for a storage. Whoever is first wins.
+            new = _make(*self._described(alias))
+            with self._lock:
+                made.setdefault(alias, new)
+        return made[alias]
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(["default", *settings.STORAGES]))
@@ -60,8 +64,9 @@ class StorageRegistry(Mapping[str, Storage]):
         """Close what the storages made so far have open in this loop."""
         with self._lock:
             made = list(self._made.get(settings.current(), {}).values())
-        for storage in made:
-            await storage.aclose()
+        async with AsyncExitStack() as stack:  # each, also where another fails
+            for storage in made:
+                stack.push_async_callback(storage.aclose)
 
     def _described(self, alias: str) -> tuple[str, str, Mapping[str, Any]]:
         """Return where an alias is set, its class or URL, and its options."""
@@ -96,7 +101,8 @@ class DefaultStorage(Storage):
 
     def current(self) -> Storage:
         """Return the storage that is meant now."""
-        return self._overriding.get() or self._configured or storages["default"]
+        chosen = self._chosen()
+        return storages["default"] if chosen is None else chosen
 
     def configure(self, storage: Storage | None) -> None:
         """Put `storage` in the settings' place for the whole process; None takes it back."""
@@ -146,8 +152,13 @@ class DefaultStorage(Storage):
         return await self.current().size(name)
 
     def __repr__(self) -> str:
-        known = self._overriding.get() or self._configured
-        return f"<default_storage: {known or 'as the settings say'}>"
+        chosen = self._chosen()
+        known = "as the settings say" if chosen is None else repr(chosen)
+        return f"<default_storage: {known}>"
+
+    def _chosen(self) -> Storage | None:
+        overriding = self._overriding.get()
+        return self._configured if overriding is None else overriding
 
 
 def _delegate(method: str) -> None:
