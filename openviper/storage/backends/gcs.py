@@ -13,7 +13,7 @@ from openviper.storage.backends.gcs_driver import GCSDriver
 from openviper.storage.backends.gcs_emulator import EmulatorDriver
 from openviper.storage.portable import PortableStorage
 
-__all__ = ["GCSDriver", "GCSStorage"]
+__all__ = ["GCSStorage"]
 
 _ROOT = "https://storage.googleapis.com"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")

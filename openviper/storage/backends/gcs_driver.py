@@ -90,7 +90,7 @@ class GCSDriver:
     async def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
         """Store bytes in one request that has bytes, attributes and condition."""
         client = await self._clients.get()
-        return info_of(await send_bytes(client, self._upload(write), key, data, write))
+        return _info_of(await send_bytes(client, self._upload(write), key, data, write))
 
     async def put_stream(
         self, key: str, chunks: AsyncIterator[memoryview], write: Write
@@ -98,7 +98,7 @@ class GCSDriver:
         """Store what the chunks give, in a session or in one request."""
         client = await self._clients.get()
         send = send_resumable if self._resumable else send_stream
-        return info_of(await send(client, self._upload(write), key, chunks, write))
+        return _info_of(await send(client, self._upload(write), key, chunks, write))
 
     @asynccontextmanager
     async def get(
@@ -120,7 +120,7 @@ class GCSDriver:
     async def head(self, key: str) -> FileInfo:
         """Return what is known of an object."""
         query = {"fields": _FIELDS}
-        return info_of(await self._json(Request(method="GET", url=self._object(key), query=query)))
+        return _info_of(await self._json(Request(method="GET", url=self._object(key), query=query)))
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Delete an object; a missing one raises."""
@@ -148,7 +148,7 @@ class GCSDriver:
         query = {name: value for name, value in asked.items() if value}
         found = await self._json(Request(method="GET", url=self._objects, query=query))
         return Page(
-            files=tuple(info_of(item) for item in found.get("items", ())),
+            files=tuple(_info_of(item) for item in found.get("items", ())),
             prefixes=tuple(folder.removesuffix("/") for folder in found.get("prefixes", ())),
             token=found.get("nextPageToken") or None,
         )
@@ -167,7 +167,7 @@ class GCSDriver:
         while True:
             copied = await self._json(replace(request, query={**query, **token}))
             if copied.get("done"):
-                return info_of(copied["resource"])
+                return _info_of(copied["resource"])
             token = {"rewriteToken": copied["rewriteToken"]}
 
     async def delete_batch(self, keys: Sequence[str]) -> Mapping[str, Exception]:
@@ -235,7 +235,7 @@ class GCSDriver:
         return f"{''.join(parts)}--{boundary}--\r\n".encode()
 
 
-def info_of(resource: Mapping[str, Any]) -> FileInfo:  # Any: as JSON has it
+def _info_of(resource: Mapping[str, Any]) -> FileInfo:  # Any: as JSON has it
     """Return what the resource of an object says."""
     return FileInfo(
         name=resource["name"],
