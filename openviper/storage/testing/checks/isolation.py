@@ -68,13 +68,13 @@ async def location_never_shows(target: Target) -> None:
         *(await storage.list_page(delimiter="/")).prefixes,
     ]
     expect.same(shown, ["a/b.txt", "a/b.txt", "a"], "names shown")
-    calls: dict[str, Awaitable[object]] = {
-        "read": storage.read("missing"),
-        "put": storage.put("a/b.txt", b"x", if_none_match=True),
-        "copy": storage.copy("missing", "x"),
+    calls: expect.Calls = {
+        "read": lambda: storage.read("missing"),
+        "put": lambda: storage.put("a/b.txt", b"x", if_none_match=True),
+        "copy": lambda: storage.copy("missing", "x"),
     }
     for label, call in calls.items():
-        error = await expect.fails(StorageError, call, doing=label)
+        error = await expect.fails(StorageError, call(), doing=label)
         assert own not in str(error), f"{label} shows the location: {error}"
         assert own not in str(error.name), f"the error of {label} names {error.name!r}"
 
@@ -117,13 +117,10 @@ async def symlinks_are_not_written_through(target: Target) -> None:
     """Nothing outside changes, whatever is written to names that are symlinks."""
     with _links(target) as outside:
         for name in ("file", "folder/secret", "folder/new", "dangling", "inside", "folder"):
-            for call in (
-                target.storage.put(name, b"new"),
-                target.storage.save(name, b"new"),
-                target.storage.copy("real", name, if_exists="overwrite"),
-                _write(target, f"{name}/below"),
-            ):
-                await _allowed(call)
+            await _allowed(target.storage.put(name, b"new"))
+            await _allowed(target.storage.save(name, b"new"))
+            await _allowed(target.storage.copy("real", name, if_exists="overwrite"))
+            await _allowed(_write(target, f"{name}/below"))
         _expect_untouched(outside)
 
 
