@@ -7,7 +7,6 @@ no task, no descriptor, and no thread that still runs what the user gave.
 from __future__ import annotations
 
 import asyncio
-import gc
 import io
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
@@ -24,7 +23,7 @@ from openviper.storage.base import Storage
 from openviper.storage.types import IfExists
 from tests.storage.faults import PlainDriver, cancelled_at, chunks_of, nothing_left, storage_on
 
-OLD, NEW = b"old content", bytes(range(256)) * 9_000  # over two blocks of a file
+OLD, NEW = b"old content", bytes(range(256)) * 4_500  # over one block of a file
 MOST_STEPS = 400
 
 Work = Callable[[], Coroutine[Any, Any, object]]
@@ -83,7 +82,6 @@ async def cancelled_everywhere(
         found = await place.content()
         assert done is not None or allowed(found), (step, {k: v[:20] for k, v in found.items()})
         if done is not None:
-            gc.collect()  # what was forgotten unclosed warns now
             return
     raise AssertionError(f"it does not end within {MOST_STEPS} steps")
 
@@ -105,9 +103,9 @@ class Tracked(io.RawIOBase):
 
 def contents(path: Path) -> dict[str, Callable[[], Any]]:
     async def generated() -> AsyncIterator[bytes]:
-        for at in range(0, len(NEW), 700_000):
+        for at in range(0, len(NEW), 400_000):
             await asyncio.sleep(0)
-            yield NEW[at : at + 700_000]
+            yield NEW[at : at + 400_000]
 
     return {
         "bytes": lambda: NEW,
