@@ -125,8 +125,8 @@ class Tree:
                 os.fchmod(made, self._dir_mode)  # whatever the umask took
             finally:
                 os.close(made)
-            if self._durable:
-                os.fsync(fd)
+        if self._durable:  # also where another made it just now, and may not have got here yet
+            os.fsync(fd)
         return os.open(segment, flags, dir_fd=fd)
 
 
