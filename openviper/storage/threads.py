@@ -41,13 +41,20 @@ async def in_file_thread(work: Callable[[], T], *, undo: Callable[[T], object] |
 
 async def in_thread(work: Callable[[], T]) -> T:
     """Run `work`, which may block for long, in one of the loop's own threads, to its end."""
-    return await to_the_end(asyncio.get_running_loop().run_in_executor(None, work))
+    return await to_the_end(asyncio.get_running_loop().run_in_executor(None, _once(work)))
 
 
 def _once(work: Callable[[], T]) -> Callable[[], T]:
     """Let go of `work` before its result is known: a caller may want its buffer back then."""
     held = [work]
-    return lambda: held.pop()()  # noqa: PLW0108 - popped when it is called, not now
+
+    def call() -> T:
+        try:
+            return held.pop()()
+        except StopIteration as error:  # no future takes it: its caller would wait for ever
+            raise RuntimeError("a call in a thread raised StopIteration") from error
+
+    return call
 
 
 def _renew_pool() -> None:
