@@ -67,7 +67,7 @@ def _azurite_credentials(url: str) -> dict[str, str]:
 MOTO = Kind(
     name="moto",
     variable="OPENVIPER_TEST_MOTO",
-    probe="/moto-api/data.json",
+    probe="/moto-api/",  # not its data.json: that is all that moto holds, slow and at times a 500
     version=lambda: importlib.metadata.version("moto"),
     install=install.moto,
     arguments=_moto_arguments,
