@@ -1,6 +1,6 @@
 """Name the errors that every part of openviper shares."""
 
-__all__ = ["ImproperlyConfigured", "OpenViperError"]
+__all__ = ["ImproperlyConfigured", "OpenViperError", "ValidationError"]
 
 
 class OpenViperError(Exception):
@@ -9,3 +9,7 @@ class OpenViperError(Exception):
 
 class ImproperlyConfigured(OpenViperError):  # noqa: N818 - the name Django users look for
     """Say that a setting, an option or an import path can't be used as given."""
+
+
+class ValidationError(OpenViperError, ValueError):
+    """Say that a value given from outside can't be stored, in words for who gave it."""

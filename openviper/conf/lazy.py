@@ -30,6 +30,7 @@ class LazySettings:
     STORAGE_OPTIONS: Mapping[str, Any]
     STORAGES: Mapping[str, Any]
     STORAGE_MAX_BUFFER: int
+    DATABASE_URL: str
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

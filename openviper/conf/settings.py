@@ -27,6 +27,7 @@ class Settings:
     STORAGE_OPTIONS: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     STORAGES: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     STORAGE_MAX_BUFFER: int = 64 << 20
+    DATABASE_URL: str = "sqlite+aiosqlite:///db.sqlite3"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -81,6 +82,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "STORAGE_OPTIONS": ((Mapping,), "a mapping"),
     "STORAGES": ((Mapping,), "a mapping"),
     "STORAGE_MAX_BUFFER": ((int,), "an int"),
+    "DATABASE_URL": ((str,), "a str"),
 }
 
 _SECRET_NAME = re.compile(

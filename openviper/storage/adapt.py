@@ -20,7 +20,7 @@ from openviper.storage.types import Content, IfExists
 if TYPE_CHECKING:
     from openviper.storage.base import Storage
 
-__all__ = ["MAX_BUFFER", "call_save", "save_copy"]
+__all__ = ["MAX_BUFFER", "call_save", "save_copy", "takes_if_exists"]
 
 MAX_BUFFER = 64 << 20
 """Bytes handed at once to a `save` that takes nothing but bytes."""
@@ -65,11 +65,16 @@ async def call_save(
     return await storage.save(name, content, **given)
 
 
+def takes_if_exists(storage: Storage) -> bool:
+    """Tell whether `storage.save` can be told what to do about a taken name."""
+    return _shape_of(type(storage).save).takes("if_exists")
+
+
 async def save_copy(
     storage: Storage, name: str, chunks: AsyncIterator[bytes], *, if_exists: IfExists
 ) -> str:
     """Save a copy under `name`; where `save` can't be told to create only, look before."""
-    if if_exists != "error" or _shape_of(type(storage).save).takes("if_exists"):
+    if if_exists != "error" or takes_if_exists(storage):
         return await call_save(storage, name, chunks, if_exists=if_exists)
     taken = AlreadyExistsError(
         f"{name!r} exists already: delete it first, or give if_exists", name=name

@@ -112,6 +112,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "STORAGE_OPTIONS": {},
         "STORAGES": {},
         "STORAGE_MAX_BUFFER": 64 << 20,
+        "DATABASE_URL": "sqlite+aiosqlite:///db.sqlite3",
     }
 
 
@@ -166,6 +167,7 @@ def test_a_post_init_that_calls_super_works() -> None:
         {"STORAGE_MAX_BUFFER": "64"},
         {"STORAGE_MAX_BUFFER": True},
         {"STORAGE_MAX_BUFFER": 0},
+        {"DATABASE_URL": None},
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_by_name(values: dict[str, Any]) -> None:
@@ -221,6 +223,10 @@ def test_repr_hides_a_url_with_credentials(url: str) -> None:
 
 def test_repr_hides_credentials_in_the_media_url() -> None:
     assert "s3cr3t" not in repr(Settings(MEDIA_URL="https://me:s3cr3t@cdn.example/"))
+
+
+def test_repr_hides_the_database() -> None:
+    assert "s3cr3t" not in repr(Settings(DATABASE_URL="postgresql+asyncpg://me:s3cr3t@db/app"))
 
 
 def test_repr_shows_a_url_without_credentials() -> None:
