@@ -1,0 +1,211 @@
+"""Remember which files a transaction made and which it gave up, and settle that at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.util import await_only
+from sqlalchemy.util.concurrency import in_greenlet
+
+from openviper.storage import Storage
+from openviper.storage.shield import to_the_end
+
+__all__ = ["Journal", "Made", "journal_of", "remove", "run"]
+
+T = TypeVar("T")
+
+_KEY = "openviper.files"
+_logger = logging.getLogger("openviper.db")
+_COMMITS = ("commit", "commit_twophase")
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Made:
+    """Be a file that this transaction stored, and how to undo what that changed in its row."""
+
+    storage: Storage
+    name: str
+    put_back: Callable[[], None]
+    level: SessionTransaction | None = None
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class _GivenUp:
+    storage: Storage
+    name: str
+    level: SessionTransaction
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Journal:
+    """Hold what a session's transaction did to files; levels are it and its savepoints."""
+
+    made: list[Made] = field(default_factory=list)
+    given_up: list[_GivenUp] = field(default_factory=list)
+    connections: set[Connection] = field(default_factory=set)
+    committing: bool = False
+    refused: bool = False
+    committed: bool = False
+
+    def watch(self, connection: Connection) -> None:
+        """Learn of the commits of a connection, and of what it answers to them."""
+        if connection in self.connections:
+            return
+        self.connections.add(connection)
+        _watched[connection] = weakref.ref(self)
+        for name in _COMMITS:
+            event.listen(connection, name, self._commits)
+        if not event.contains(connection.engine, "handle_error", _note_refusal):
+            event.listen(connection.engine, "handle_error", _note_refusal)
+
+    def unwatch(self) -> None:
+        """Let go of the connections."""
+        for connection in self.connections:
+            _watched.pop(connection, None)
+            for name in _COMMITS:
+                event.remove(connection, name, self._commits)
+
+    def _commits(self, *_: object) -> None:
+        self.committing = True
+
+    def give_up(self, storage: Storage, name: str, level: SessionTransaction) -> None:
+        """Delete a file when the transaction is committed."""
+        self.given_up.append(_GivenUp(storage=storage, name=name, level=level))
+
+    def keep(self, name: str) -> None:
+        """Keep a file that was given up: a row has it again."""
+        self.given_up = [entry for entry in self.given_up if entry.name != name]
+
+    def has_made(self, name: str) -> bool:
+        """Tell whether a name was made by this transaction."""
+        return any(made.name == name for made in self.made)
+
+    def release(self, level: SessionTransaction) -> None:
+        """Move what a savepoint did to the level above it."""
+        above = level.parent
+        for entry in (*self.made, *self.given_up):
+            if entry.level is level and above is not None:
+                entry.level = above
+
+    def take_back(self, level: SessionTransaction) -> list[Made]:
+        """Forget what a savepoint did, and return what it made."""
+        made = [entry for entry in self.made if entry.level is level]
+        self.made = [entry for entry in self.made if entry.level is not level]
+        self.given_up = [entry for entry in self.given_up if entry.level is not level]
+        return made
+
+
+_watched: weakref.WeakKeyDictionary[Connection, weakref.ref[Journal]] = weakref.WeakKeyDictionary()
+
+
+def journal_of(session: Session, *, make: bool = False) -> Journal | None:
+    """Return a session's journal; None where its transaction has touched no file."""
+    journal: Journal | None = session.info.get(_KEY)
+    if journal is None and make:
+        journal = session.info[_KEY] = Journal()
+    return journal
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for `work` inside an event of SQLAlchemy's, which is no coroutine."""
+    if in_greenlet():
+        return await_only(work)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    work.close()
+    raise RuntimeError(
+        "files can't be stored from a Session inside an event loop: use AsyncSession"
+    )
+
+
+async def remove(files: Iterable[tuple[Storage, str]]) -> None:
+    """Delete files to the end, whatever is cancelled; log those that could not be."""
+    by_storage: dict[int, tuple[Storage, list[str]]] = {}
+    for storage, name in files:
+        by_storage.setdefault(id(storage), (storage, []))[1].append(name)
+    await to_the_end(_remove_all(by_storage.values()))
+
+
+async def _remove_all(files: Iterable[tuple[Storage, list[str]]]) -> None:
+    for storage, names in files:
+        await _remove(storage, names)
+
+
+async def _remove(storage: Storage, names: list[str]) -> None:
+    try:
+        failures = [(r.name, r.error) for r in await storage.delete_many(names) if not r.ok]
+    except Exception:
+        # The transaction has ended: there is nobody whom raising would help.
+        _logger.exception("files that no row has could not be deleted: %s", ", ".join(names))
+        return
+    for name, error in failures:
+        _logger.error("a file that no row has could not be deleted: %s", name, exc_info=error)
+
+
+@event.listens_for(Session, "after_commit")
+def _after_commit(session: Session) -> None:
+    if journal := journal_of(session):
+        nested = session.get_nested_transaction()
+        if nested is None:
+            journal.committed = True
+        else:
+            journal.release(nested)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
+    """Settle the files; also where a session is closed, which is no rollback to SQLAlchemy."""
+    journal = journal_of(session)
+    if journal is None:
+        return
+    if transaction.nested:
+        _undo(journal.take_back(transaction))
+    elif transaction.parent is None:
+        del session.info[_KEY]
+        _settle(journal)
+
+
+def _settle(journal: Journal) -> None:
+    outer = any(connection.in_transaction() for connection in journal.connections)
+    journal.unwatch()
+    if journal.committed and not outer:
+        if journal.given_up:
+            run(remove([(entry.storage, entry.name) for entry in journal.given_up]))
+    elif journal.committed:
+        _log(journal, logging.INFO, "an outer transaction decides, so no file was deleted")
+    elif journal.committing and not journal.refused:
+        _log(journal, logging.ERROR, "the outcome of a commit is unknown, so no file was deleted")
+    else:
+        _undo(journal.made)
+
+
+def _undo(made: list[Made]) -> None:
+    for entry in made:
+        entry.put_back()
+    if made:
+        run(remove([(entry.storage, entry.name) for entry in made]))
+
+
+def _log(journal: Journal, level: int, what: str) -> None:
+    made = ", ".join(entry.name for entry in journal.made) or "none"
+    given_up = ", ".join(entry.name for entry in journal.given_up) or "none"
+    _logger.log(level, "%s; new: %s; replaced or deleted: %s", what, made, given_up)
+
+
+def _note_refusal(context: ExceptionContext) -> None:
+    """Know a commit that the database refused (a deferred constraint) from one that was lost."""
+    reference = None if context.connection is None else _watched.get(context.connection)
+    journal = None if reference is None else reference()
+    if journal is not None and isinstance(context.sqlalchemy_exception, IntegrityError):
+        journal.refused = journal.committing
