@@ -19,7 +19,7 @@ from sqlalchemy.util.concurrency import in_greenlet
 from openviper.storage import Storage
 from openviper.storage.shield import to_the_end
 
-__all__ = ["Journal", "Made", "journal_of", "remove", "run"]
+__all__ = ["Journal", "Made", "journal_of", "journal_to_write", "remove", "run"]
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Made:
 class _GivenUp:
     storage: Storage
     name: str
-    level: SessionTransaction
+    level: SessionTransaction | None
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
@@ -92,9 +92,10 @@ class Journal:
     def release(self, level: SessionTransaction) -> None:
         """Move what a savepoint did to the level above it."""
         above = level.parent
-        for entry in (*self.made, *self.given_up):
-            if entry.level is level and above is not None:
-                entry.level = above
+        for made in self.made:
+            made.level = above if made.level is level else made.level
+        for entry in self.given_up:
+            entry.level = above if entry.level is level else entry.level
 
     def take_back(self, level: SessionTransaction) -> list[Made]:
         """Forget what a savepoint did, and return what it made."""
@@ -107,11 +108,15 @@ class Journal:
 _watched: weakref.WeakKeyDictionary[Connection, weakref.ref[Journal]] = weakref.WeakKeyDictionary()
 
 
-def journal_of(session: Session, *, make: bool = False) -> Journal | None:
+def journal_of(session: Session) -> Journal | None:
     """Return a session's journal; None where its transaction has touched no file."""
     journal: Journal | None = session.info.get(_KEY)
-    if journal is None and make:
-        journal = session.info[_KEY] = Journal()
+    return journal
+
+
+def journal_to_write(session: Session) -> Journal:
+    """Return a session's journal, opened if need be; its transaction must have begun."""
+    journal: Journal = session.info.setdefault(_KEY, Journal())
     return journal
 
 

@@ -63,13 +63,16 @@ class Query(Generic[M]):
     async def get(self, *conditions: sa.ColumnElement[bool], **values: object) -> M:
         """Return the one row; SQLAlchemy's `NoResultFound` or `MultipleResultsFound` else."""
         async with reading() as session:
-            return (await session.scalars(self.filter(*conditions, **values).statement())).one()
+            found = await session.scalars(self.filter(*conditions, **values).statement())
+            row: M = found.one()
+            return row
 
     async def get_or_none(self, *conditions: sa.ColumnElement[bool], **values: object) -> M | None:
         """Return the one row, or None; `MultipleResultsFound` where there are several."""
         async with reading() as session:
             found = await session.scalars(self.filter(*conditions, **values).statement())
-            return found.one_or_none()
+            row: M | None = found.one_or_none()
+            return row
 
     async def count(self) -> int:
         """Return the number of rows."""
@@ -89,9 +92,10 @@ class Query(Generic[M]):
                 await session.delete(row)
         return len(rows)
 
-    def statement(self) -> sa.Select[tuple[M]]:
+    # Any: SQLAlchemy 2.0 and 2.1 type a row differently
+    def statement(self) -> sa.Select[Any]:
         """Return the query as SQLAlchemy's, to go on with."""
-        statement = sa.select(self.model).where(*self.where)
+        statement: sa.Select[Any] = sa.select(self.model).where(*self.where)
         order = self.order or tuple(self._ordered(name) for name in _ordering(self.model))
         return statement.order_by(*order).limit(self.most).offset(self.skipped)
 
@@ -149,7 +153,7 @@ class Model(DeclarativeBase):
         elif "__tablename__" not in cls.__dict__ and not _has_table(cls, meta):
             cls.__tablename__ = getattr(meta, "table_name", cls.__name__.lower())
             if not _has_primary_key(cls):
-                cls.id = mapped_column(sa.Integer, primary_key=True, sort_order=-1)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+                cls.id = mapped_column(sa.Integer, primary_key=True, sort_order=-1)  # pyright: ignore[reportAttributeAccessIssue]
         super().__init_subclass__(**options)
 
     @property

@@ -19,7 +19,7 @@ from sqlalchemy.orm import (
 )
 
 from openviper.db.files import FieldFile, FileType, can_be_sent_again, is_upload, resolve
-from openviper.db.journal import Journal, Made, journal_of, remove, run
+from openviper.db.journal import Made, journal_of, journal_to_write, remove, run
 from openviper.exceptions import ValidationError
 from openviper.storage import OutcomeUnknownError, Storage
 from openviper.storage.names import canonical
@@ -177,10 +177,11 @@ def _made(change: _Change, name: str) -> Made:
 
 def _enter(session: Session, changes: list[_Change], made: list[Made]) -> None:
     """Lock the rows, only now that all is uploaded, and note what they give up."""
+    journal = journal_to_write(session)
     given_up: list[tuple[Storage, str]] = []
     for change in sorted(changes, key=_lock_order):
         connection = session.connection(bind_arguments={"mapper": change.state.mapper})
-        journal = _journal(session, connection)
+        journal.watch(connection)
         if change.state.persistent:
             current = _locked(connection, change.state, change.column)
             if current and current != change.result:
@@ -199,13 +200,6 @@ def _enter(session: Session, changes: list[_Change], made: list[Made]) -> None:
 def _lock_order(change: _Change) -> tuple[str, str]:
     """Order rows the same way in every transaction, so that two don't wait for each other."""
     return change.state.mapper.class_.__qualname__, str(change.state.identity)
-
-
-def _journal(session: Session, connection: Connection) -> Journal:
-    journal = journal_of(session, make=True)
-    assert journal is not None
-    journal.watch(connection)
-    return journal
 
 
 def _level(session: Session) -> SessionTransaction:
@@ -240,7 +234,8 @@ def _before_delete(mapper: Mapper[Any], connection: Connection, row: object) -> 
         session = object_session(row)
         assert session is not None  # it is flushing
         if name := _locked(connection, sa.inspect(row), column):
-            journal = _journal(session, connection)
+            journal = journal_to_write(session)
+            journal.watch(connection)
             journal.give_up(resolve(column.type.storage), name, _level(session))
 
 
@@ -255,7 +250,8 @@ def _before_bulk_delete(execution: ORMExecuteState) -> None:
         session.flush()
         connection = session.connection(bind_arguments={"mapper": mapper})
         where = () if statement.whereclause is None else (statement.whereclause,)
-        journal = _journal(session, connection)
+        journal = journal_to_write(session)
+        journal.watch(connection)
         for name in _locked_names(connection, mapper, column, where):
             if name:
                 journal.give_up(resolve(column.type.storage), name, _level(session))
