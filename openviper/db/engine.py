@@ -17,7 +17,7 @@ from openviper.conf import settings
 from openviper.exceptions import ImproperlyConfigured
 from openviper.storage.perloop import PerLoop
 
-__all__ = ["close", "current_session", "engine", "reading", "transaction"]
+__all__ = ["close", "engine", "in_transaction", "reading", "transaction", "writing"]
 
 _engines: dict[str, PerLoop[AsyncEngine]] = {}
 _guard = threading.Lock()
@@ -69,9 +69,21 @@ async def reading() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-def current_session() -> AsyncSession | None:
-    """Return the session of the transaction that is running in this task."""
-    return _current.get()
+@asynccontextmanager
+async def writing() -> AsyncIterator[AsyncSession]:
+    """Flush into the transaction that is running, or commit one of its own."""
+    outer = _current.get()
+    if outer is None:
+        async with transaction() as session:
+            yield session
+    else:
+        yield outer
+        await outer.flush()
+
+
+def in_transaction() -> bool:
+    """Tell whether a `transaction()` is running here."""
+    return _current.get() is not None
 
 
 async def _connect(url: str) -> AsyncGenerator[AsyncEngine, None]:

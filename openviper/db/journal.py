@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, SessionTransaction
@@ -206,6 +206,20 @@ def _log(journal: Journal, level: int, what: str) -> None:
     made = ", ".join(entry.name for entry in journal.made) or "none"
     given_up = ", ".join(entry.name for entry in journal.given_up) or "none"
     _logger.log(level, "%s; new: %s; replaced or deleted: %s", what, made, given_up)
+
+
+@event.listens_for(Engine, "savepoint")
+def _begin_before_savepoint(connection: Connection, _: str | None) -> None:
+    """Keep a released savepoint from being a commit on SQLite.
+
+    Python's sqlite3 begins a transaction at the first INSERT, UPDATE or DELETE only, and a
+    SAVEPOINT outside of one commits when it is released, for good: its files would be taken
+    for rolled back. See "Serializable isolation / Savepoints" in SQLAlchemy's SQLite dialect.
+    """
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        if driver is not None and not driver.in_transaction:
+            connection.exec_driver_sql("BEGIN")
 
 
 def _note_refusal(context: ExceptionContext) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, InstanceState, mapped_column
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 
-from openviper.db.engine import current_session, engine, reading, transaction
+from openviper.db.engine import engine, in_transaction, reading, transaction, writing
 from openviper.exceptions import ValidationError
 
 __all__ = ["Manager", "Model", "Query", "create_tables"]
@@ -170,22 +170,18 @@ class Model(DeclarativeBase):
         Raises `ValidationError` for values that the columns don't take.
         """
         self._validate()
-        session = current_session()
-        if session is not None:
-            session.add(self)
-            await session.flush()
-            return
-        before = _Snapshot.of(self)
+        before = None if in_transaction() else _Snapshot.of(self)
         try:
-            async with transaction() as session:
+            async with writing() as session:
                 session.add(self)
         except BaseException:
-            before.restore(self)
+            if before is not None:
+                before.restore(self)
             raise
 
     async def delete(self) -> None:
         """Delete the row, and its files when that is committed."""
-        async with transaction() as session:
+        async with writing() as session:
             await session.delete(self)
 
     async def refresh(self) -> None:

@@ -1,0 +1,465 @@
+"""Files and rows live and die together, whatever ends a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from openviper.db import FieldFile, transaction
+from openviper.storage import Storage
+from uploads import Base, Child, Document, Note, Parent, Part, Stalling, Upload, names
+
+
+class Failure(Exception):
+    """Be what goes wrong in a test."""
+
+
+async def saved(title: str = "a", data: bytes = b"old") -> Document:
+    document = Document(title=title, file=Upload("old.txt", data))
+    await document.save()
+    return document
+
+
+async def test_a_committed_row_has_its_file(storage: Storage) -> None:
+    document = await saved()
+    assert await names(storage) == [document.file]
+    assert await document.file.read() == b"old"
+
+
+async def test_the_file_is_there_before_the_commit(storage: Storage) -> None:
+    async with transaction() as session:
+        session.add(Document(title="a", file=Upload("a.txt")))
+        await session.flush()
+        assert len(await names(storage)) == 1
+
+
+async def test_a_replaced_file_goes_after_the_commit_and_not_before(storage: Storage) -> None:
+    document = await saved()
+    old = document.file
+    async with transaction():
+        document.file = Upload("new.txt", b"new")  # type: ignore[assignment]
+        await document.save()
+        assert await storage.exists(old)
+    assert await names(storage) == [document.file]
+    assert await document.file.read() == b"new"
+
+
+async def test_a_replacement_that_is_rolled_back_keeps_the_old_file(storage: Storage) -> None:
+    document = await saved()
+    old = document.file
+    with pytest.raises(Failure):
+        async with transaction():
+            document.file = Upload("new.txt")  # type: ignore[assignment]
+            await document.save()
+            raise Failure
+    assert await names(storage) == [old]
+
+
+async def test_a_file_set_to_none_goes(storage: Storage) -> None:
+    note = Note(text="a", file=Upload("a.txt"))
+    await note.save()
+    note.file = None
+    await note.save()
+    assert await names(storage) == []
+    assert (await Note.objects.get()).file is None
+
+
+async def test_a_deleted_row_takes_its_file_along(storage: Storage) -> None:
+    document = await saved()
+    await document.delete()
+    assert await names(storage) == []
+
+
+async def test_a_deletion_that_is_rolled_back_keeps_the_file(storage: Storage) -> None:
+    document = await saved()
+    with pytest.raises(Failure):
+        async with transaction():
+            await document.delete()
+            raise Failure
+    assert await names(storage) == [document.file]
+
+
+async def test_a_unique_violation_leaves_no_file_and_the_upload_for_a_retry(
+    storage: Storage,
+) -> None:
+    first = await saved("taken")
+    upload = Upload("b.txt", b"second")
+    second = Document(title="taken", file=upload)
+    with pytest.raises(IntegrityError):
+        await second.save()
+    assert await names(storage) == [first.file]
+    assert second.file is upload  # type: ignore[comparison-overlap]
+    second.title = "free"
+    await second.save()
+    assert await second.file.read() == b"second"
+
+
+async def test_a_stream_that_was_read_in_vain_is_not_stored_empty(storage: Storage) -> None:
+    first = await saved("taken")
+    second = Document(title="taken", file=Part("b.txt", b"second"))
+    with pytest.raises(IntegrityError):
+        await second.save()
+    second.title = "free"
+    with pytest.raises(ValueError, match="assign it anew"):
+        await second.save()
+    assert await names(storage) == [first.file]
+
+
+async def test_a_failed_update_leaves_the_object_as_it_was(storage: Storage) -> None:
+    await saved("taken")
+    document = await saved("mine")
+    upload = Upload("new.txt", b"new")
+    document.title, document.file = "taken", upload  # type: ignore[assignment]
+    with pytest.raises(IntegrityError):
+        await document.save()
+    assert (document.title, document.file) == ("taken", upload)
+    assert len(await names(storage)) == 2
+    document.title = "free"
+    await document.save()
+    found = await Document.objects.get(title="free")
+    assert (found.pk, await found.file.read()) == (document.pk, b"new")
+    assert len(await names(storage)) == 2
+
+
+async def test_a_savepoint_that_is_rolled_back_takes_its_files_along(storage: Storage) -> None:
+    async with transaction() as session:
+        outer = Document(title="outer", file=Upload("outer.txt"))
+        await outer.save()
+        with pytest.raises(Failure):
+            async with transaction():
+                await Document(title="inner", file=Upload("inner.txt")).save()
+                async with transaction():
+                    await Document(title="innermost", file=Upload("innermost.txt")).save()
+                raise Failure
+        assert await names(storage) == [outer.file]
+        assert session.in_transaction()
+    assert await names(storage) == [outer.file]
+    assert await Document.objects.count() == 1
+
+
+async def test_a_replacement_in_a_savepoint_that_is_rolled_back_is_none(storage: Storage) -> None:
+    document = await saved()
+    old = document.file
+    async with transaction():
+        with pytest.raises(Failure):
+            async with transaction():
+                document.file = Upload("new.txt")  # type: ignore[assignment]
+                await document.save()
+                raise Failure
+    assert await names(storage) == [old]
+
+
+async def test_a_released_savepoint_ends_with_its_transaction(storage: Storage) -> None:
+    document = await saved()
+    old = document.file
+    with pytest.raises(Failure):
+        async with transaction():
+            async with transaction():
+                document.file = Upload("new.txt")  # type: ignore[assignment]
+                await document.save()
+            raise Failure
+    assert await names(storage) == [old]
+    async with transaction(), transaction():
+        await (await Document.objects.get()).delete()
+        assert await names(storage) == [old]
+    assert await names(storage) == []
+
+
+async def test_two_files_in_one_transaction_leave_the_last(storage: Storage) -> None:
+    document = await saved()
+    async with transaction():
+        for text in (b"1", b"2"):
+            document.file = Upload("new.txt", text)  # type: ignore[assignment]
+            await document.save()
+    assert await names(storage) == [document.file]
+    assert await document.file.read() == b"2"
+
+
+async def test_a_session_closed_without_commit_leaves_no_file(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    async with AsyncSession(engine) as session:
+        session.add(Document(title="a", file=Upload("a.txt")))
+        await session.flush()
+        assert len(await names(storage)) == 1
+    assert await names(storage) == []
+
+
+async def test_a_failing_listener_before_the_commit_leaves_no_file(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    with pytest.raises(Failure):
+        async with AsyncSession(engine) as session:
+            session.add(Document(title="a", file=Upload("a.txt")))
+            await session.flush()
+
+            def fail(_: object) -> None:
+                raise Failure
+
+            event.listen(session.sync_session, "before_commit", fail)
+            await session.commit()
+    assert await names(storage) == []
+
+
+async def test_a_flush_that_fails_after_our_part_stores_once(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    failures = [Failure()]
+
+    def fail(*_: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    async with AsyncSession(engine, expire_on_commit=False) as session:
+        event.listen(session.sync_session, "before_flush", fail)
+        document = Document(title="a", file=Part("a.txt", b"once"))
+        session.add(document)
+        with pytest.raises(Failure):
+            await session.flush()
+        await session.commit()
+    assert await names(storage) == [document.file]
+    assert await document.file.read() == b"once"
+
+
+async def test_one_refused_upload_takes_the_others_of_its_flush_back(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    async with AsyncSession(engine, expire_on_commit=False) as session:
+        upload = Upload("a.txt")
+        good = Document(title="a", file=upload)
+        bad = Note(text="b", file=Upload("b.txt", bytes(101)))
+        session.add_all([good, bad])
+        with pytest.raises(ValueError, match="over 100 bytes"):
+            await session.flush()
+        assert await names(storage) == []
+        assert good.file is upload  # type: ignore[comparison-overlap]
+        session.expunge(bad)
+        await session.commit()
+    assert await names(storage) == [good.file]
+
+
+async def test_a_cancellation_in_the_middle_of_an_upload_leaves_nothing(storage: Storage) -> None:
+    upload = Stalling("a.txt")
+    task = asyncio.create_task(Document(title="a", file=upload).save())
+    await upload.begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await names(storage) == []
+    assert await Document.objects.count() == 0
+
+
+async def test_a_cancellation_of_the_second_upload_takes_the_first_back(storage: Storage) -> None:
+    stalling = Stalling("b.txt")
+
+    async def save_two() -> None:
+        async with transaction() as session:
+            session.add_all(
+                [Document(title="a", file=Upload("a.txt")), Document(title="b", file=stalling)]
+            )
+
+    task = asyncio.create_task(save_two())
+    await stalling.begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await names(storage) == []
+
+
+async def test_a_cancellation_between_upload_and_commit_leaves_nothing(storage: Storage) -> None:
+    uploaded = asyncio.Event()
+
+    async def save() -> None:
+        async with transaction() as session:
+            session.add(Document(title="a", file=Upload("a.txt")))
+            await session.flush()
+            uploaded.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(save())
+    await uploaded.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await names(storage) == []
+
+
+async def test_concurrent_replacements_of_one_row_leave_one_file(storage: Storage) -> None:
+    await saved()
+    loaded = [await Document.objects.get() for _ in range(6)]
+
+    async def replace(number: int, document: Document) -> None:
+        document.file = Upload("new.txt", b"%d" % number)  # type: ignore[assignment]
+        await document.save()
+
+    await asyncio.gather(*(replace(n, document) for n, document in enumerate(loaded)))
+    document = await Document.objects.get()
+    assert await names(storage) == [document.file]
+    assert await document.file.exists()
+
+
+async def test_a_replacement_from_an_outdated_object_deletes_the_right_file(
+    storage: Storage,
+) -> None:
+    """Two who loaded the same name: the second must not get a name that the first gave up."""
+    document = await saved()
+    first, second = await Document.objects.get(), await Document.objects.get()
+    first.file = Upload("old.txt", b"first")  # type: ignore[assignment]
+    await first.save()
+    second.file = Upload("old.txt", b"second")  # type: ignore[assignment]
+    await second.save()
+    assert await names(storage) == [second.file]
+    assert await second.file.read() == b"second"
+    assert len({document.file, first.file, second.file}) == 3
+
+
+async def test_a_replacement_and_a_deletion_at_once_leave_nothing(storage: Storage) -> None:
+    await saved()
+    mine, theirs = await Document.objects.get(), await Document.objects.get()
+    theirs.file = Upload("new.txt", b"new")  # type: ignore[assignment]
+    await theirs.save()
+    await mine.delete()
+    assert await names(storage) == []
+
+
+async def test_an_old_file_that_was_never_loaded_goes_too(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    async with AsyncSession(engine) as session, session.begin():
+        session.add(Child(id=1, file=Upload("old.txt")))
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        child = await session.get_one(Child, 1)
+        assert "file" not in vars(child)
+        child.file = Upload("new.txt")  # type: ignore[assignment]
+    assert await names(storage) == [child.file]
+
+
+async def test_orphans_and_cascades_take_their_files_along(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    async with AsyncSession(engine) as session, session.begin():
+        children = [Child(id=n, file=Upload(f"{n}.txt")) for n in range(3)]
+        session.add(Parent(id=1, children=children))
+    async with AsyncSession(engine) as session, session.begin():
+        parent = (await session.scalars(_with_children())).one()
+        parent.children.pop()
+    assert len(await names(storage)) == 2
+    async with AsyncSession(engine) as session, session.begin():
+        await session.delete((await session.scalars(_with_children())).one())
+    assert await names(storage) == []
+
+
+def _with_children() -> sa.Select[Any]:
+    statement: sa.Select[Any] = sa.select(Parent)
+    return statement.options(sa.orm.selectinload(Parent.children))
+
+
+async def test_a_bulk_delete_takes_its_files_along(engine: AsyncEngine, storage: Storage) -> None:
+    for title in "abc":
+        await saved(title)
+    async with AsyncSession(engine) as session:
+        await session.execute(sa.delete(Document).where(Document.title != "b"))
+        await session.rollback()
+        assert len(await names(storage)) == 3
+        await session.execute(sa.delete(Document).where(Document.title != "b"))
+        await session.commit()
+    assert await names(storage) == [(await Document.objects.get()).file]
+
+
+async def test_a_name_given_back_in_the_same_transaction_keeps_its_file(storage: Storage) -> None:
+    document = await saved()
+    old = document.file.name
+    async with transaction():
+        document.file = Upload("new.txt")  # type: ignore[assignment]
+        await document.save()
+        document.file = old  # type: ignore[assignment]
+        await document.save()
+    assert await names(storage) == [old]
+    assert isinstance(document.file, FieldFile)
+
+
+async def test_a_refused_commit_leaves_no_file(engine: AsyncEngine, storage: Storage) -> None:
+    """A deferred constraint fails in COMMIT itself, and that outcome is known."""
+    deferred = sa.text(
+        "CREATE TABLE deferred (id INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
+    )
+    async with engine.begin() as connection:
+        await connection.execute(deferred)
+    async with AsyncSession(engine) as session:
+        session.add(Document(title="a", file=Upload("a.txt")))
+        await session.execute(sa.text("INSERT INTO deferred VALUES (7)"))
+        with pytest.raises(IntegrityError):
+            await session.commit()
+    assert await names(storage) == []
+    assert await Document.objects.count() == 0
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_commit_of_unknown_outcome_deletes_nothing_and_is_logged(
+    engine: AsyncEngine,
+    storage: Storage,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    done: bool,
+) -> None:
+    document = await saved()
+    old = document.file
+    dialect = engine.sync_engine.dialect
+    commit = dialect.do_commit
+
+    def lose(connection: Any) -> None:
+        if done:
+            commit(connection)
+        raise dialect.dbapi.OperationalError("connection lost")  # type: ignore[union-attr]
+
+    document.file = Upload("new.txt", b"new")  # type: ignore[assignment]
+    with monkeypatch.context() as fault, caplog.at_level(logging.ERROR, "openviper.db"):
+        fault.setattr(dialect, "do_commit", lose)
+        with pytest.raises(OperationalError):
+            await document.save()
+    found = await Document.objects.get()
+    assert await found.file.read() == (b"new" if done else b"old")
+    new = next(name for name in await names(storage) if name != old)
+    assert len(await names(storage)) == 2
+    assert new in caplog.text
+    assert old in caplog.text
+
+
+async def test_an_outer_transaction_decides_over_the_files_of_a_joined_session(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    document = await saved()
+    async with engine.connect() as connection:
+        outer = await connection.begin()
+        async with AsyncSession(connection, join_transaction_mode="create_savepoint") as session:
+            await session.delete(document)
+            await session.commit()
+        await outer.rollback()
+    assert await names(storage) == [(await Document.objects.get()).file]
+
+
+async def test_a_file_that_can_not_be_deleted_does_not_fail_a_commit(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    document = await saved()
+    old = document.file
+
+    async def fail(*_: object) -> None:
+        raise Failure
+
+    monkeypatch.setattr(type(storage), "delete_many", fail)
+    document.file = Upload("new.txt")  # type: ignore[assignment]
+    await document.save()
+    assert old in caplog.text
+    assert (await Document.objects.get()).file == document.file
+
+
+async def test_the_tables_are_those_of_the_user_too() -> None:
+    assert set(Base.metadata.tables) == {"parents", "children"}
