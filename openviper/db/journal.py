@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util import await_only
 from sqlalchemy.util.concurrency import in_greenlet
@@ -216,15 +216,30 @@ def _begin_before_savepoint(connection: Connection, _: str | None) -> None:
     SAVEPOINT outside of one commits when it is released, for good: its files would be taken
     for rolled back. See "Serializable isolation / Savepoints" in SQLAlchemy's SQLite dialect.
     """
-    if connection.dialect.name == "sqlite":
-        driver = connection.connection.driver_connection
-        if driver is not None and not driver.in_transaction:
-            connection.exec_driver_sql("BEGIN")
+    if connection.dialect.name == "sqlite" and not _sqlite_is_in_transaction(connection):
+        connection.exec_driver_sql("BEGIN")
 
 
 def _note_refusal(context: ExceptionContext) -> None:
-    """Know a commit that the database refused (a deferred constraint) from one that was lost."""
-    reference = None if context.connection is None else _watched.get(context.connection)
+    """Know a commit that the database refused (a deferred constraint) from one that was lost.
+
+    A cancellation or a driver's own timeout is no `DBAPIError`, and then the outcome is open.
+    """
+    connection = context.connection
+    reference = None if connection is None else _watched.get(connection)
     journal = None if reference is None else reference()
-    if journal is not None and isinstance(context.sqlalchemy_exception, IntegrityError):
-        journal.refused = journal.committing
+    answered = isinstance(context.sqlalchemy_exception, DBAPIError) and not context.is_disconnect
+    if connection is None or journal is None or not journal.committing or not answered:
+        return
+    if connection.dialect.name != "sqlite":
+        journal.refused = isinstance(context.sqlalchemy_exception, IntegrityError)
+    elif _sqlite_is_in_transaction(connection):
+        journal.refused = True
+        # SQLAlchemy 2.1.9 gives the connection back to its pool with the transaction open,
+        # and whoever commits there next would commit these rows, without their files.
+        connection.dialect.do_rollback(connection.connection)
+
+
+def _sqlite_is_in_transaction(connection: Connection) -> bool:
+    driver = connection.connection.driver_connection
+    return driver is not None and bool(driver.in_transaction)

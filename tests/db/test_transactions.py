@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import pytest
@@ -78,12 +77,12 @@ async def test_a_deleted_row_takes_its_file_along(storage: Storage) -> None:
 
 
 async def test_a_deletion_that_is_rolled_back_keeps_the_file(storage: Storage) -> None:
-    document = await saved()
+    old = (await saved()).file
     with pytest.raises(Failure):
         async with transaction():
-            await document.delete()
+            await (await Document.objects.get()).delete()
             raise Failure
-    assert await names(storage) == [document.file]
+    assert await names(storage) == [old]
 
 
 async def test_a_unique_violation_leaves_no_file_and_the_upload_for_a_retry(
@@ -401,35 +400,67 @@ async def test_a_refused_commit_leaves_no_file(engine: AsyncEngine, storage: Sto
     assert await Document.objects.count() == 0
 
 
-@pytest.mark.parametrize("done", [True, False])
-async def test_a_commit_of_unknown_outcome_deletes_nothing_and_is_logged(
-    engine: AsyncEngine,
-    storage: Storage,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    done: bool,
-) -> None:
+async def replaced_while_the_commit_fails(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, *, done: bool
+) -> str:
     document = await saved()
-    old = document.file
+    old = document.file.name
     dialect = engine.sync_engine.dialect
     commit = dialect.do_commit
 
-    def lose(connection: Any) -> None:
+    def fail(connection: Any) -> None:
         if done:
             commit(connection)
         raise dialect.dbapi.OperationalError("connection lost")  # type: ignore[union-attr]
 
     document.file = Upload("new.txt", b"new")  # type: ignore[assignment]
-    with monkeypatch.context() as fault, caplog.at_level(logging.ERROR, "openviper.db"):
-        fault.setattr(dialect, "do_commit", lose)
+    with monkeypatch.context() as fault:
+        fault.setattr(dialect, "do_commit", fail)
         with pytest.raises(OperationalError):
             await document.save()
+    return old
+
+
+async def test_a_commit_of_unknown_outcome_deletes_nothing_and_is_logged(
+    engine: AsyncEngine,
+    storage: Storage,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    old = await replaced_while_the_commit_fails(engine, monkeypatch, done=True)
     found = await Document.objects.get()
-    assert await found.file.read() == (b"new" if done else b"old")
-    new = next(name for name in await names(storage) if name != old)
-    assert len(await names(storage)) == 2
-    assert new in caplog.text
+    assert await found.file.read() == b"new"
+    assert sorted(await names(storage)) == sorted([old, found.file.name])
+    assert "outcome of a commit is unknown" in caplog.text
     assert old in caplog.text
+    assert found.file.name in caplog.text
+
+
+async def test_a_commit_that_sqlite_did_not_do_is_rolled_back(
+    engine: AsyncEngine, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = await replaced_while_the_commit_fails(engine, monkeypatch, done=False)
+    assert await names(storage) == [old]
+    assert (await Document.objects.get()).file == old
+
+
+async def test_a_cancelled_commit_never_leaves_a_row_without_its_file(
+    engine: AsyncEngine, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = engine.sync_engine.dialect
+    commit = dialect.do_commit
+
+    def cancelled(connection: Any) -> None:
+        task.cancel()
+        commit(connection)
+
+    task = asyncio.create_task(Document(title="a", file=Upload("a.txt")).save())
+    with monkeypatch.context() as fault:
+        fault.setattr(dialect, "do_commit", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    for document in await Document.objects.all():
+        assert await document.file.exists()
 
 
 async def test_an_outer_transaction_decides_over_the_files_of_a_joined_session(
