@@ -5,11 +5,22 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Literal, Required, TypedDict, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Protocol,
+    Required,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 import sqlalchemy as sa
 from sqlalchemy import Dialect
 from sqlalchemy.orm import MappedColumn
+from sqlalchemy.sql.elements import SQLCoreOperations
 from sqlalchemy.types import TypeDecorator
 
 from openviper.db.files import FieldFile, FileType, ImageFile, ImageType, Stored, UploadTo
@@ -254,7 +265,23 @@ class ForeignKey(Field[T]):
         super().__init__(sa.ForeignKey(to, ondelete=on_delete), **options)
 
 
-class FileField(Field[T]):
+class Upload(Protocol):
+    """Be what may be assigned: it has content too, an async `read` or async iteration."""
+
+    @property
+    def filename(self) -> str | None:
+        """Return what the client calls it."""
+        ...
+
+
+class _TakesUploads(Field[T]):
+    if TYPE_CHECKING:  # SQLAlchemy puts an attribute of its own in a field's place
+
+        def __set__(self, instance: Any, value: SQLCoreOperations[T] | T | Upload | str) -> None:
+            """Take more than it gives."""
+
+
+class FileField(_TakesUploads[T]):
     """Hold a file: assign an upload, save, and read a `FieldFile`, which is its name."""
 
     @overload
@@ -270,7 +297,7 @@ class FileField(Field[T]):
         super().__init__(FileType(upload_to, **given), **column)
 
 
-class ImageField(Field[T]):
+class ImageField(_TakesUploads[T]):
     """Hold an image: a file, checked by its first bytes, with its width and height."""
 
     @overload

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from sqlalchemy import Dialect, String
 from sqlalchemy.types import TypeDecorator
@@ -54,7 +54,7 @@ class FieldFile(str):
     __slots__ = ("_stored",)
     _stored: Stored
 
-    def __new__(cls, name: str, storage: Stored = None) -> FieldFile:
+    def __new__(cls, name: str, storage: Stored = None) -> Self:
         """Name a file of `storage`; nothing is looked up."""
         self = super().__new__(cls, name)
         self._stored = storage
@@ -143,7 +143,7 @@ class FileType(TypeDecorator[FieldFile]):
     def __init__(
         self,
         upload_to: UploadTo = "",
-        *,
+        # not keyword-only: SQLAlchemy's cache keys of types leave those out
         storage: Stored = None,
         max_size: int | None = None,
         content_types: tuple[str, ...] = (),
@@ -235,7 +235,6 @@ class ImageType(FileType):
     def __init__(
         self,
         upload_to: UploadTo = "",
-        *,
         storage: Stored = None,
         max_size: int | None = None,
         content_types: tuple[str, ...] = (),

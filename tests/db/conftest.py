@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from openviper import db
 from openviper.conf import settings
 from openviper.storage import FileSystemStorage, MemoryStorage, Storage, default_storage
-from uploads import Base
+from tests.db.uploads import Base
 
 
 @pytest.fixture(params=["filesystem", "memory"])
 async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
     made: Storage = MemoryStorage()
     if request.param == "filesystem":
+        (tmp_path / "media").mkdir()
         made = FileSystemStorage(tmp_path / "media", "/media/")
     default_storage.configure(made)
     yield made

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import AsyncIterator
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from openviper.db import FieldFile, FileType, ImageFile, ImageType, fields
 from openviper.db.models import Model
@@ -88,7 +88,7 @@ class Base(DeclarativeBase):
 class Parent(Base):
     __tablename__ = "parents"
     id: Mapped[int] = mapped_column(primary_key=True)
-    children: Mapped[list[Child]] = sa.orm.relationship(cascade="all, delete-orphan")
+    children: Mapped[list[Child]] = relationship(cascade="all, delete-orphan")
 
 
 class Child(Base):
@@ -117,3 +117,8 @@ def png(width: int, height: int) -> bytes:
 async def names(storage: Storage) -> list[str]:
     """Return the names of all files."""
     return [info.name async for info in storage.files()]
+
+
+def held(document: Document) -> object:
+    """Return what the attribute holds, which before a save is the upload itself."""
+    return document.file
