@@ -148,7 +148,7 @@ class Model(DeclarativeBase):
 
     def __init_subclass__(cls, **options: Any) -> None:  # Any: as SQLAlchemy's
         meta = cls.__dict__.get("Meta")
-        if getattr(meta, "abstract", False):
+        if meta is not None and vars(meta).get("abstract"):  # not what a base's Meta says
             cls.__abstract__ = True
         elif "__tablename__" not in cls.__dict__ and not _has_table(cls, meta):
             cls.__tablename__ = getattr(meta, "table_name", cls.__name__.lower())

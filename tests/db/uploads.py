@@ -57,7 +57,7 @@ class Stalling(Part):
 
 class Document(Model):
     class Meta:
-        table_name = "documents"
+        table_name = "test_documents"  # the README has "documents"
 
     title = fields.CharField(max_length=255, unique=True)
     file = fields.FileField(upload_to="documents/")
@@ -65,18 +65,18 @@ class Document(Model):
 
 class Note(Model):
     class Meta:
-        table_name = "notes"
+        table_name = "test_notes"
         ordering = ("-text",)
 
     text = fields.TextField()
-    document_id = fields.ForeignKey("documents.id", null=True)
+    document_id = fields.ForeignKey("test_documents.id", null=True)
     file = fields.FileField(upload_to="notes/%Y", null=True, max_size=100)
     made = fields.DateTimeField(auto_now_add=True)
 
 
 class Photo(Model):
     class Meta:
-        table_name = "photos"
+        table_name = "test_photos"
 
     image = fields.ImageField(upload_to="photos", null=True, max_pixels=10_000)
 

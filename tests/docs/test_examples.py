@@ -15,6 +15,7 @@ from types import CodeType
 import pytest
 
 from openviper.conf import settings
+from openviper.db import Model
 from openviper.storage.testing import CHECKS
 
 ROOT = Path(__file__).parents[2]
@@ -37,11 +38,13 @@ def blocks(document: str) -> list[CodeType]:
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     settings.configure(None)
-    checks = dict(CHECKS)
+    checks, tables = dict(CHECKS), set(Model.metadata.tables)
     yield
     settings.configure(None)
     for name in CHECKS.keys() - checks.keys():
         del CHECKS[name]
+    for name in set(Model.metadata.tables) - tables:
+        Model.metadata.remove(Model.metadata.tables[name])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
