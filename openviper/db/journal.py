@@ -115,7 +115,8 @@ def journal_of(session: Session) -> Journal | None:
 
 
 def journal_to_write(session: Session) -> Journal:
-    """Return a session's journal, opened if need be; its transaction must have begun."""
+    """Return a session's journal, opened if need be; refused where its end could not be kept."""
+    _refuse_blocking()
     journal: Journal = session.info.setdefault(_KEY, Journal())
     return journal
 
@@ -125,13 +126,22 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     if in_greenlet():
         return await_only(work)
     try:
+        _refuse_blocking()
+    except RuntimeError:
+        work.close()
+        raise
+    return asyncio.run(work)
+
+
+def _refuse_blocking() -> None:
+    """Raise where a plain `Session` is used inside an event loop: nothing can be awaited there."""
+    if in_greenlet():
+        return
+    try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    work.close()
-    raise RuntimeError(
-        "files can't be stored from a Session inside an event loop: use AsyncSession"
-    )
+        return
+    raise RuntimeError("a Session can't handle files inside an event loop: use AsyncSession")
 
 
 async def remove(files: Iterable[tuple[Storage, str]]) -> None:

@@ -218,13 +218,18 @@ def _locked(connection: Connection, state: InstanceState[Any], column: FileColum
 
 
 def _locked_names(
-    connection: Connection, mapper: Mapper[Any], column: FileColumn, where: Sequence[Any]
+    connection: Connection,
+    mapper: Mapper[Any],
+    column: FileColumn,
+    where: Sequence[Any],
+    parameters: Any = None,  # Any: as `Connection.execute` takes them
 ) -> list[str | None]:
     if connection.dialect.name == "sqlite":  # has no FOR UPDATE: any write locks the database
         key = mapper.primary_key[0]
-        connection.execute(sa.update(key.table).where(*where).values({key: key}))
+        lock = sa.update(key.table).where(*where).values({key: key})
+        connection.execute(lock, parameters)
     names = sa.select(mapper.columns[column.key]).select_from(mapper.persist_selectable)
-    return list(connection.scalars(names.where(*where).with_for_update()))
+    return list(connection.scalars(names.where(*where).with_for_update(), parameters))
 
 
 @event.listens_for(Mapper, "before_delete")
@@ -246,12 +251,14 @@ def _before_bulk_delete(execution: ORMExecuteState) -> None:
     if not execution.is_delete or mapper is None or not isinstance(statement, sa.Delete):
         return
     session = execution.session
+    where = () if statement.whereclause is None else (statement.whereclause,)
+    given = execution.parameters
     for column in file_columns(mapper):
         session.flush()
         connection = session.connection(bind_arguments={"mapper": mapper})
-        where = () if statement.whereclause is None else (statement.whereclause,)
         journal = journal_to_write(session)
         journal.watch(connection)
-        for name in _locked_names(connection, mapper, column, where):
-            if name:
-                journal.give_up(resolve(column.type.storage), name, _level(session))
+        for parameters in given if isinstance(given, list) else [given]:
+            for name in _locked_names(connection, mapper, column, where, parameters):
+                if name:
+                    journal.give_up(resolve(column.type.storage), name, _level(session))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from openviper.db import FieldFile, transaction
 from openviper.storage import Storage
@@ -382,6 +383,101 @@ async def test_a_bulk_delete_takes_its_files_along(engine: AsyncEngine, storage:
         await session.execute(sa.delete(Document).where(Document.title != "b"))
         await session.commit()
     assert await names(storage) == [(await Document.objects.get()).file]
+
+
+async def test_a_bulk_delete_may_have_parameters_or_no_condition(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    for title in "abcd":
+        await saved(title)
+    by_title = sa.delete(Document).where(Document.title == sa.bindparam("given"))
+    async with AsyncSession(engine) as session, session.begin():
+        await session.execute(by_title, {"given": "a"})
+    assert len(await names(storage)) == 3
+    async with AsyncSession(engine) as session, session.begin():
+        await session.execute(sa.delete(Document))
+    assert await names(storage) == []
+
+
+async def test_a_plain_session_inside_a_loop_deletes_no_row_with_a_file(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    document = await saved()
+    plain = sa.create_engine(f"sqlite:///{engine.url.database}")
+    with Session(plain) as session:
+        session.delete(session.get_one(Document, document.pk))
+        with pytest.raises(RuntimeError, match="use AsyncSession"):
+            session.commit()
+    plain.dispose()
+    assert await names(storage) == [(await Document.objects.get()).file]
+
+
+async def test_no_connection_waits_for_an_upload(engine: AsyncEngine) -> None:
+    stalling = Stalling("a.txt")
+    task = asyncio.create_task(Document(title="a", file=stalling).save())
+    await stalling.begun.wait()
+    assert isinstance(engine.sync_engine.pool, sa.QueuePool)
+    assert engine.sync_engine.pool.checkedout() == 0
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_client_that_hangs_up_leaves_nothing(storage: Storage) -> None:
+    class HangingUp(Part):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"begun"
+            raise Failure
+
+    with pytest.raises(Failure):
+        await Document(title="a", file=HangingUp("a.txt")).save()
+    assert await names(storage) == []
+    assert await Document.objects.count() == 0
+
+
+async def test_a_second_cancellation_does_not_stop_the_clean_up(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded, cleaning, cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    delete_many = type(storage).delete_many
+
+    async def slowly(self: Storage, given: list[str]) -> Any:
+        cleaning.set()
+        await cancelled.wait()
+        return await delete_many(self, given)
+
+    async def save() -> None:
+        async with transaction():
+            await Document(title="a", file=Upload("a.txt")).save()
+            uploaded.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(type(storage), "delete_many", slowly)
+    task = asyncio.create_task(save())
+    await uploaded.wait()
+    task.cancel()
+    await cleaning.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await names(storage) == []
+
+
+async def test_a_session_goes_on_after_a_rollback(engine: AsyncEngine, storage: Storage) -> None:
+    async with AsyncSession(engine, expire_on_commit=False) as session:
+        upload = Upload("a.txt", b"again")
+        document = Document(title="a", file=upload)
+        session.add(document)
+        await session.flush()
+        await session.rollback()
+        assert await names(storage) == []
+        assert held(document) is upload
+        session.add(document)
+        await session.commit()
+        assert await names(storage) == [document.file]
+        assert await document.file.read() == b"again"
 
 
 async def test_a_name_given_back_in_the_same_transaction_keeps_its_file(storage: Storage) -> None:
