@@ -7,6 +7,8 @@ import copy
 import json
 import pickle
 import re
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -340,10 +342,10 @@ BMP = b"BM" + bytes(12) + (40).to_bytes(4, "little") + b"\4\0\0\0\3\0\0\0" + byt
 WEBP = b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\3\0\0\2\0\0"
 
 
-@pytest.mark.parametrize(
-    ("filename", "data"),
-    [("a.jpeg", JPEG), ("a.JPG", JPEG), ("a.gif", GIF), ("a.bmp", BMP), ("a.webp", WEBP)],
-)
+SHOWN = {"a.jpeg": JPEG, "a.JPG": JPEG, "a.gif": GIF, "a.bmp": BMP, "a.webp": WEBP}
+
+
+@pytest.mark.parametrize(("filename", "data"), SHOWN.items(), ids=SHOWN)
 async def test_the_formats_that_browsers_show_are_taken(filename: str, data: bytes) -> None:
     found = await image(filename, data)
     assert (found.width, found.height) == (4, 3)
@@ -476,3 +478,42 @@ def test_a_column_type_is_part_of_a_cached_statement_with_its_storage() -> None:
 
 def test_every_error_of_a_storage_is_still_one() -> None:
     assert issubclass(TooLargeError, StorageError)
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    """Return a box of ISO base media, of which AVIF is made."""
+    data = kind + b"".join(content)
+    return (len(data) + 4).to_bytes(4, "big") + data
+
+
+ISPE = box(b"ispe", bytes(4), (4).to_bytes(4, "big"), (3).to_bytes(4, "big"))
+AVIF = box(b"ftyp", b"avif", bytes(4), b"avifmif1") + box(
+    b"meta",
+    bytes(4),
+    box(b"pitm", bytes(4), b"\0\1"),
+    box(
+        b"iprp",
+        box(b"ipco", ISPE),
+        box(b"ipma", bytes(4), (1).to_bytes(4, "big"), b"\0\1", b"\1", b"\1"),
+    ),
+)
+
+
+async def test_avif_is_taken() -> None:
+    found = await image("a.avif", AVIF)
+    assert (found.width, found.height) == (4, 3)
+
+
+async def test_a_profile_of_200_kilobytes_may_come_before_the_size() -> None:
+    profile = b"".join(b"\xff\xe2\xfd\xe8" + bytes(64_998) for _ in range(4))
+    found = await image("a.jpg", JPEG[:20] + profile + JPEG[20:])
+    assert (found.width, found.height) == (4, 3)
+
+
+def test_a_missing_imagesize_is_named() -> None:
+    code = (
+        "import sys; sys.modules['imagesize'] = None; from openviper.db.images import measure; "
+        "measure(b'GIF89a', max_pixels=1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert "pip install 'openviper-storage[images]'" in done.stderr
