@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import (
     TYPE_CHECKING,
@@ -18,12 +18,11 @@ from typing import (
 )
 
 import sqlalchemy as sa
-from sqlalchemy import Dialect
 from sqlalchemy.orm import MappedColumn
 from sqlalchemy.sql.elements import SQLCoreOperations
-from sqlalchemy.types import TypeDecorator
 
 from openviper.db.files import FieldFile, FileType, ImageFile, ImageType, Stored, UploadTo
+from openviper.db.moments import UTCDateTime, now
 
 __all__ = [
     "BooleanField",
@@ -239,8 +238,8 @@ class DateTimeField(Field[T]):
         self, *, auto_now: bool = False, auto_now_add: bool = False, **options: Any
     ) -> None:
         if auto_now or auto_now_add:
-            options.setdefault("default", _now)
-        super().__init__(UTCDateTime(), onupdate=_now if auto_now else None, **options)
+            options.setdefault("default", now)
+        super().__init__(UTCDateTime(), onupdate=now if auto_now else None, **options)
 
 
 class ForeignKey(Field[T]):
@@ -321,29 +320,6 @@ class ImageField(_TakesUploads[T]):
     ) -> None:
         given, column = _parted(options)
         super().__init__(ImageType(upload_to, max_pixels=max_pixels, **given), **column)
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """Keep aware datetimes, also where the database has none: in UTC."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Store UTC."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a datetime without a time zone means another time on each machine")
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give UTC."""
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _parted(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
