@@ -64,8 +64,9 @@ class Journal:
         _watched[connection] = weakref.ref(self)
         for name in _COMMITS:
             event.listen(connection, name, self._commits)
-        if not event.contains(connection.engine, "handle_error", _note_refusal):
-            event.listen(connection.engine, "handle_error", _note_refusal)
+        # Each time, which adds it once: `event.contains` goes by id(), and may mean an engine
+        # that is gone.
+        event.listen(connection.engine, "handle_error", _note_refusal)
 
     def unwatch(self) -> None:
         """Let go of the connections."""
