@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, selectinload
 
 from openviper.db import FieldFile, transaction
@@ -494,18 +495,43 @@ async def test_a_name_given_back_in_the_same_transaction_keeps_its_file(storage:
 
 async def test_a_refused_commit_leaves_no_file(engine: AsyncEngine, storage: Storage) -> None:
     """A deferred constraint fails in COMMIT itself, and that outcome is known."""
-    deferred = sa.text(
-        "CREATE TABLE deferred (id INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
-    )
+    await create_deferred_table(engine)
+    await commit_what_is_refused(engine)
+    assert await names(storage) == []
+    assert await Document.objects.count() == 0
+
+
+async def test_a_refused_commit_is_known_in_each_of_many_engines(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    """Engines that are gone leave their `id()` to others."""
+    await create_deferred_table(engine)
+    for _ in range(10):
+        another = create_async_engine(engine.url)
+        event.listen(another.sync_engine, "connect", enforce_foreign_keys)
+        await commit_what_is_refused(another)
+        await another.dispose()
+        del another
+        gc.collect()
+    assert await names(storage) == []
+
+
+async def create_deferred_table(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
-        await connection.execute(deferred)
+        reference = "REFERENCES parents DEFERRABLE INITIALLY DEFERRED"
+        await connection.execute(sa.text(f"CREATE TABLE deferred (id INTEGER {reference})"))
+
+
+def enforce_foreign_keys(connection: Any, _: object) -> None:
+    connection.cursor().execute("PRAGMA foreign_keys=ON")
+
+
+async def commit_what_is_refused(engine: AsyncEngine) -> None:
     async with AsyncSession(engine) as session:
         session.add(Document(title="a", file=Upload("a.txt")))
         await session.execute(sa.text("INSERT INTO deferred VALUES (7)"))
         with pytest.raises(IntegrityError):
             await session.commit()
-    assert await names(storage) == []
-    assert await Document.objects.count() == 0
 
 
 async def replaced_while_the_commit_fails(
