@@ -32,13 +32,20 @@ __all__ = [
     "DecimalField",
     "Field",
     "FileField",
+    "FileOptions",
     "FloatField",
     "ForeignKey",
     "ImageField",
     "IntegerField",
     "JSONField",
+    "NotNull",
+    "NotNullFile",
+    "Null",
+    "NullFile",
+    "Options",
     "TextField",
     "UUIDField",
+    "Upload",
 ]
 
 T = TypeVar("T")
