@@ -1,0 +1,5 @@
+"""Find the view that answers a request."""
+
+from openviper.routing.router import Router
+
+__all__ = ["Router"]
