@@ -45,4 +45,5 @@ if not TYPE_CHECKING:
             "settings": "openviper.conf",
             "storages": "openviper.storage",
         },
+        extras={"OpenViper": "web"},
     )

@@ -1,44 +1,18 @@
-"""Serve an app on 127.0.0.1, as it is served in production."""
+"""Give each test a storage of its own."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
-from openviper import OpenViper
-
-Serve = Callable[[OpenViper], str]
+from openviper.storage import MemoryStorage, default_storage
 
 
-@contextmanager
-def _serving(app: OpenViper) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, log_level="warning", lifespan="on", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=asyncio.run, args=[server.serve(sockets=[listener])])
-        thread.start()
-        try:
-            deadline = time.monotonic() + 20
-            while not server.started:
-                assert thread.is_alive(), "the server ended before it had started"
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(20)
-            assert not thread.is_alive()
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Give a function that starts an app under uvicorn and returns its address."""
-    with ExitStack() as stack:
-        yield lambda app: stack.enter_context(_serving(app))
+@pytest.fixture(autouse=True)
+def storage() -> Iterator[MemoryStorage]:
+    """Put an empty storage in the default's place, for the server's thread too."""
+    storage = MemoryStorage()
+    default_storage.configure(storage)
+    yield storage
+    default_storage.configure(None)
