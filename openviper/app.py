@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from starlette.applications import Starlette
 from starlette.datastructures import URLPath
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.routing import Router as Table
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -71,7 +71,7 @@ class OpenViper(Verbs, Starlette):
         self._views.add(path, view, methods=methods, **options)
 
     def include_router(self, router: Router, prefix: str = "") -> None:
-        """Have the routes of `router`, also those it gets until the first request."""
+        """Have the routes of `router`, also those it gets until the app starts."""
         self._views.include_router(router, prefix)
 
     def on_startup(self, function: S) -> S:
@@ -93,10 +93,16 @@ class OpenViper(Verbs, Starlette):
 
         return decorate
 
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Return all routes: views first, then what is mounted."""
+        if self.middleware_stack is not None:
+            return self.router.routes
+        return [*self._views.routes, *self.router.routes]
+
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:  # Any: as starlette's
         """Return the path of the route of this name."""
-        routes = [*self._views.routes, *self.router.routes]
-        return Table(routes).url_path_for(name, **path_params)
+        return Table(self.routes).url_path_for(name, **path_params)
 
     def test_client(self, **options: Any) -> TestClient:  # Any: as starlette's
         """Return a client that calls this app without a server; needs httpx2 (or httpx)."""
@@ -105,8 +111,8 @@ class OpenViper(Verbs, Starlette):
         return TestClient(self, **options)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Settle the routes: views first, then what is mounted. Called at the first request."""
-        self.router.routes[:0] = self._views.routes
+        """Settle the routes, too. Starlette calls it once, when the app starts."""
+        self.router.routes = self.routes
         return super().build_middleware_stack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,8 +138,8 @@ class OpenViper(Verbs, Starlette):
 
 async def _answer_http_error(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
-    if error.status_code == 405:
-        headers["Allow"] = ", ".join(_allowed(request))
+    if error.status_code == 405 and (allowed := _allowed(request)):
+        headers["Allow"] = ", ".join(allowed)
     if error.status_code in (204, 304):
         return Response(status_code=error.status_code, headers=headers)
     return JSONResponse({"error": error.detail}, error.status_code, headers)

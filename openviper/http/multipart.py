@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
 from typing import TypeVar, Unpack
 
 from openviper.http.errors import bad_request, too_large
@@ -80,10 +81,11 @@ class MultipartReader:
 
     async def files(self) -> AsyncGenerator[FilePart, None]:
         """Give each file; what the caller left of it is passed over."""
-        while (head := await self._guarded(self._next_file())) is not None:
-            part = FilePart(head, self)
-            yield part
-            await part.drain()
+        async with aclosing(self._body):
+            while (head := await self._guarded(self._next_file())) is not None:
+                part = FilePart(head, self)
+                yield part
+                await part.drain()
 
     async def chunk(self) -> bytes | None:
         """Return the next bytes of the part, never empty; None at its end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -109,7 +109,7 @@ class Request(requests.Request):
         """Return the files of a form, all of them received and spooled."""
         return (await self._parse())[1]
 
-    async def stream_files(self) -> AsyncIterator[FilePart]:
+    async def stream_files(self) -> AsyncGenerator[FilePart, None]:
         """Give the files of a form one after the other while they are received.
 
         Nothing is spooled: a file must be read before the next one is asked for.
@@ -145,11 +145,12 @@ class Request(requests.Request):
     async def _spooled(self) -> Files:
         files: list[tuple[str, UploadFile]] = []
         try:
-            async for part in self.stream_files():
-                upload = await spooled(
-                    part, filename=part.original_filename, content_type=part.content_type
-                )
-                files.append((part.field, upload))
+            async with aclosing(self.stream_files()) as parts:
+                async for part in parts:
+                    upload = await spooled(
+                        part, filename=part.original_filename, content_type=part.content_type
+                    )
+                    files.append((part.field, upload))
         except BaseException:
             await _close(Files(files))
             raise

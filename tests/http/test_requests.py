@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from httpx2 import Response
 
 from openviper import JSONResponse, Limits, OpenViper, Request
 from openviper.http import ClientHungUpError, UploadFile
-from openviper.storage import MemoryStorage, Storage, default_storage
+from openviper.storage import InvalidNameError, MemoryStorage, Storage, default_storage
+from openviper.storage.content import Source
 
 MULTIPART = {"content-type": "multipart/form-data; boundary=B"}
 Answering = Callable[[Request], Coroutine[Any, Any, Any]]  # Any: what views may answer
@@ -116,10 +118,16 @@ def test_bad_body_is_400_that_says_why_and_leaves_nothing(
     assert stored(storage) == []
 
 
-def test_missing_boundary_is_400() -> None:
-    answer = ask(save, content=b"x", headers={"content-type": "multipart/form-data"})
-    assert answer.status_code == 400
-    assert answer.json() == {"error": "the multipart body has no boundary"}
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        ("", "the multipart body has no boundary"),
+        ("; boundary=" + "B" * 1000, "the multipart boundary is too long"),
+    ],
+)
+def test_bad_boundary_is_400(about: str, why: str) -> None:
+    answer = ask(save, content=b"x", headers={"content-type": f"multipart/form-data{about}"})
+    assert (answer.status_code, answer.json()) == (400, {"error": why})
 
 
 def test_empty_file_input_and_no_file_are_no_file() -> None:
@@ -262,6 +270,32 @@ def test_uploads_are_closed_when_the_view_has_answered() -> None:
     with pytest.raises(ValueError, match=r"^$"):
         ask(view, files={"file": ("a", b"x" * (3 << 20))})
     assert seen[0].file.closed
+
+
+@pytest.mark.parametrize("size", [5, 3 << 20])
+async def test_upload_is_read_from_any_position(size: int, storage: MemoryStorage) -> None:
+    upload = UploadFile(BytesIO(bytes(size)), filename="../a.txt", size=size)
+    assert await upload.read(2) == bytes(2)
+    assert upload.tell() == 2
+    assert len(await upload.read()) == size - 2
+    assert await upload.seek(-3, 2) == size - 3
+    assert repr(upload) == f"<UploadFile '../a.txt', {size} bytes>"
+    await storage.save("a", upload)
+    assert await storage.size("a") == 3
+    await upload.close()
+
+
+def test_filename_with_a_nul_is_an_invalid_name() -> None:
+    with pytest.raises(InvalidNameError, match="NUL"):
+        UploadFile(BytesIO(), filename="a\0b", size=0)
+
+
+async def test_service_reads_an_upload_again_instead_of_spooling_it() -> None:
+    source = Source(UploadFile(BytesIO(b"abc"), filename="a", size=3), rewindable=True)
+    assert bytes(await source.part(9)) == b"abc"
+    assert await source.rewind()
+    assert bytes(await source.part(9)) == b"abc"
+    await source.aclose()
 
 
 async def test_hang_up_is_known_by_starlettes_name_too() -> None:

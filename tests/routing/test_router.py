@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, NoMatchFound
 from starlette.testclient import TestClient
 
-from openviper import OpenViper, Request, Router
+from openviper import HTTPException, OpenViper, Request, Router
 
 
 async def echo(request: Request, **found: object) -> dict[str, object]:
@@ -133,6 +133,27 @@ def test_mounts_of_starlette_come_after_the_views() -> None:
     client = app.test_client()
     assert client.get("/x").json() == {"method": "GET"}
     assert client.get("/y").text == "mounted"
+
+
+def test_routes_are_the_same_before_and_after_the_start() -> None:
+    app, router = OpenViper(), Router()
+    app.include_router(router)
+    router.get("/x")(echo)
+    app.mount("/m", PlainTextResponse("mounted"))
+    before = app.routes
+    assert app.test_client().get("/x").is_success
+    assert app.routes == before
+    assert len(before) == 2
+
+
+def test_405_of_a_view_keeps_its_own_methods() -> None:
+    app = OpenViper()
+
+    @app.any("/x")
+    async def view(request: Request) -> None:
+        raise HTTPException(405, headers={"Allow": "BREW"})
+
+    assert allowed(app.test_client().get("/x")) == (405, ["BREW"])
 
 
 def test_head_is_answered_with_get() -> None:
