@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar, Unpack
 
@@ -76,25 +76,29 @@ class MultipartReader:
         self._body = body
         self._limits = limits
         self._parts = Parser(content_type)
+        self._failure: BaseException | None = None
         self._files = 0
         self._what, self._limit, self._size = "", limits.max_file_size, 0
 
     async def files(self) -> AsyncGenerator[FilePart, None]:
         """Give each file; what the caller left of it is passed over."""
         async with aclosing(self._body):
-            while (head := await self._guarded(self._next_file())) is not None:
+            while (head := await self._guarded(self._next_file)) is not None:
                 part = FilePart(head, self)
                 yield part
                 await part.drain()
 
     async def chunk(self) -> bytes | None:
         """Return the next bytes of the part, never empty; None at its end."""
-        return await self._guarded(self._next_chunk())
+        return await self._guarded(self._next_chunk)
 
-    async def _guarded(self, work: Awaitable[T]) -> T:
+    async def _guarded(self, step: Callable[[], Awaitable[T]]) -> T:
+        if self._failure is not None:  # for a view that catches it and goes on
+            raise self._failure
         try:
-            return await work
-        except BaseException:
+            return await step()
+        except BaseException as error:
+            self._failure = error
             await to_the_end(self._take_back())
             raise
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
 import pytest
 from httpx2 import Response
 
-from openviper import JSONResponse, Limits, OpenViper, Request
+from openviper import HTTPException, JSONResponse, Limits, OpenViper, Request
 from openviper.http import ClientHungUpError, UploadFile
 from openviper.storage import InvalidNameError, MemoryStorage, Storage, default_storage
 from openviper.storage.content import Source
@@ -223,6 +224,19 @@ def test_over_a_limit_is_413_and_leaves_nothing(
     files = {"f": ("f", b"12"), "g": ("g", b"123")}
     answer = ask(view, limits=limits, data=fields, files=files)
     assert (answer.status_code, answer.json()) == (413, {"error": over})
+    assert stored(storage) == []
+
+
+def test_view_that_goes_on_after_a_refusal_is_refused_again(storage: MemoryStorage) -> None:
+    async def view(request: Request) -> list[str]:
+        saved: list[str] = []
+        async for part in request.stream_files():
+            with suppress(HTTPException):
+                saved.append(await part.save(default_storage, part.filename))
+        return saved
+
+    files = {"small": ("a", b"12"), "large": ("b", b"123"), "last": ("c", b"12")}
+    assert ask(view, limits=Limits(max_file_size=2), files=files).status_code == 413
     assert stored(storage) == []
 
 
