@@ -4,6 +4,7 @@ import asyncio
 import sys
 import tempfile
 
+import openviper
 import openviper.storage
 from openviper.storage import FileSystemStorage, MemoryStorage
 
@@ -14,13 +15,20 @@ async def main() -> None:
         async with storage:
             name = await storage.save("a/b.txt", b"content")
             assert await storage.read(name) == b"content"
-    for name, extra in (("S3Storage", "s3"), ("GCSStorage", "gcs"), ("AzureStorage", "azure")):
+    for package, name, extra in (
+        (openviper.storage, "S3Storage", "s3"),
+        (openviper.storage, "GCSStorage", "gcs"),
+        (openviper.storage, "AzureStorage", "azure"),
+        (openviper, "OpenViper", "web"),
+        (openviper, "Request", "web"),
+        (openviper, "Router", "web"),
+    ):
         try:
-            getattr(openviper.storage, name)
+            getattr(package, name)
         except ImportError as error:
             assert f"openviper-storage[{extra}]" in str(error), error
         else:
-            raise AssertionError(f"{name} was had without its SDK")
+            raise AssertionError(f"{name} was had without its extra")
     assert not {"aiobotocore", "aiohttp", "azure.storage.blob"} & sys.modules.keys()
 
 

@@ -109,7 +109,7 @@ class StorageWriter:
     async def write(self, data: Buffer) -> int:
         """Take the next bytes and return their number; wait while the storage is behind."""
         view = as_bytes_view(data)
-        await self._hand_over(bytes(view))
+        await self._hand_over(data if isinstance(data, bytes) else bytes(view))
         return len(view)
 
     def start(self, storing: asyncio.Future[FileInfo]) -> None:

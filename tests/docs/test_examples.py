@@ -19,7 +19,7 @@ from openviper.db import Model
 from openviper.storage.testing import CHECKS
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/file-storage.md")
 
 
 def blocks(document: str) -> list[CodeType]:

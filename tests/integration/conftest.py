@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from openviper.storage.testing import Cell, Subject, render_matrix
+from openviper.storage.testing import Cell, Subject
 from servers import Server, start
 from tests.integration import subjects
 
@@ -51,17 +51,3 @@ def record_cell(record_property: Callable[[str, object], None]) -> Callable[[Cel
         record_property("cell", {**values, "server": subject.server})
 
     return record
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    cells: dict[tuple[str, str], Cell] = {}
-    servers: dict[str, str] = {}
-    for report in [r for kind in terminalreporter.stats.values() for r in kind]:
-        for key, value in getattr(report, "user_properties", ()):
-            if key == "cell":
-                found = dict(value)
-                servers[found["subject"]] = found.pop("server")
-                cells[found["check"], found["subject"]] = Cell(**found)
-    if cells:
-        terminalreporter.section("conformance")
-        terminalreporter.write_line(render_matrix(cells.values(), servers=servers))

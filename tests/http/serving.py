@@ -1,0 +1,35 @@
+"""Serve an app on 127.0.0.1, as it is served in production."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from openviper import OpenViper
+
+
+@contextmanager
+def serving(app: OpenViper) -> Iterator[str]:
+    """Run uvicorn in a thread of its own; give the app's address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, log_level="warning", lifespan="on", ws="none")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=asyncio.run, args=[server.serve(sockets=[listener])])
+        thread.start()
+        try:
+            deadline = time.monotonic() + 20
+            while not server.started:
+                assert thread.is_alive(), "the server ended before it had started"
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
