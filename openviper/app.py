@@ -14,8 +14,9 @@ from starlette.routing import Router as Table
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openviper.conf import settings
+from openviper.exceptions import ValidationError
 from openviper.http import HTTPException, JSONResponse, Limits, Response
-from openviper.http.errors import storage_answer
+from openviper.http.errors import bad_request, storage_answer
 from openviper.http.request import LIMITS_KEY
 from openviper.routing.router import RouteOptions, Router, Verbs, View
 from openviper.storage import StorageError, default_storage, storages
@@ -56,6 +57,7 @@ class OpenViper(Verbs, Starlette):
         handlers: dict[Any, Any] = {
             HTTPException: _answer_http_error,
             StorageError: _answer_storage_error,
+            ValidationError: _answer_validation_error,
         }
         super().__init__(debug=debug, exception_handlers=handlers, lifespan=self._running)
 
@@ -152,6 +154,10 @@ async def _answer_storage_error(request: Request, error: StorageError) -> Respon
     if answer.status_code >= 500:
         _logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return await _answer_http_error(request, answer)
+
+
+async def _answer_validation_error(request: Request, error: ValidationError) -> Response:
+    return await _answer_http_error(request, bad_request(str(error)))
 
 
 def _allowed(request: Request) -> list[str]:
