@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Literal, cast
 
 from openviper.storage.base import Storage
@@ -181,6 +182,20 @@ async def onto_itself_is_refused(target: Target) -> None:
                 await fails(SameFileError, call("a/b.txt", spelling), doing=doing)
     same(await target.storage.stat("a/b.txt"), before, "stat afterwards")
     await look.content(target.storage, "a/b.txt", b"content")
+
+
+@check("copy.to-another-storage", "K10", requires=("read", "metadata"))
+async def copy_to_another_storage(target: Target) -> None:
+    """What one storage streams another saves, with its type and metadata."""
+    content = bytes_of(target.large)
+    source, other = target.storage, target.beside("-other")
+    await source.save("from.bin", chunks_of(content), **ATTRIBUTES)
+    before = await source.stat("from.bin")
+    chunks = cast(AsyncGenerator[bytes, None], source.stream("from.bin"))
+    async with aclosing(chunks):
+        copied = await other.save("to.bin", chunks, **ATTRIBUTES)
+    await look.content(other, copied, content)
+    _assert_alike(await other.stat(copied), before, "the copy in another storage")
 
 
 @check("copy.odd-names", "K06", "W01", requires=("copy", "put"))
