@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path, PurePath
-from typing import Any, cast
+from typing import Any
 
 import aiofiles
 
@@ -18,7 +18,7 @@ from openviper.storage.spool import Spool
 from openviper.storage.threads import in_thread
 from openviper.storage.types import Buffer, Content
 
-__all__ = ["BLOCK", "Source", "as_bytes_view", "check_content"]
+__all__ = ["BLOCK", "Source", "as_bytes_view"]
 
 BLOCK = 1 << 20
 """Bytes asked of a file at a time."""
@@ -149,11 +149,6 @@ class Source:
         if self._progress is not None and count > self._reported:
             self._reported = count
             self._progress(count)
-
-
-def check_content(content: object) -> None:
-    """Raise `TypeError` for what is no content, without reading any of it."""
-    _reader_of(cast(Content, content), rewindable=False)
 
 
 def as_bytes_view(chunk: object) -> memoryview:

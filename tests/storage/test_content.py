@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openviper.storage.checksum import Checksum
-from openviper.storage.content import BLOCK, Source, as_bytes_view, check_content
+from openviper.storage.content import BLOCK, Source, as_bytes_view
 from openviper.storage.errors import IntegrityError
 from openviper.storage.spool import Spool
 from openviper.storage.testing.contents import (
@@ -178,8 +178,6 @@ async def test_file_is_asked_for_nothing_but_blocks_where_it_is_not_read_again()
 def test_what_is_no_content_is_a_type_error_at_once(content: Content) -> None:
     with pytest.raises(TypeError):
         Source(content)
-    with pytest.raises(TypeError):
-        check_content(content)
 
 
 async def _arrays() -> AsyncIterator[object]:
