@@ -12,15 +12,19 @@ T = TypeVar("T")
 
 
 async def to_the_end(
-    work: Awaitable[T], *, undo: Callable[[T], Awaitable[object]] | None = None
+    work: Awaitable[T],
+    *,
+    undo: Callable[[T], Awaitable[object]] | None = None,
+    patience: float | None = None,
 ) -> T:
     """Await `work` to its end; where the caller was cancelled meanwhile, undo it and say so.
 
     However often the caller is cancelled, `work` and `undo` run to their ends first, so both
-    need time limits of their own. An error of `work` yields to the cancellation.
+    need time limits of their own, or `work` is cut off `patience` seconds after it was
+    cancelled. An error of `work` yields to the cancellation.
     """
     task = asyncio.ensure_future(work)
-    cancellation = await _outlast(task)
+    cancellation = await _outlast(task, patience)
     if cancellation is None:
         return task.result()
     if undo is not None and not task.cancelled() and task.exception() is None:
@@ -31,13 +35,20 @@ async def to_the_end(
     raise cancellation
 
 
-async def _outlast(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+async def _outlast(
+    task: asyncio.Future[Any], patience: float | None = None
+) -> asyncio.CancelledError | None:
     cancellation: asyncio.CancelledError | None = None
+    cutting: asyncio.TimerHandle | None = None
     while not task.done():
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError as error:
             cancellation = cancellation or error
+            if cutting is None and patience is not None:
+                cutting = asyncio.get_running_loop().call_later(patience, task.cancel)
+    if cutting is not None:
+        cutting.cancel()
     return cancellation
 
 

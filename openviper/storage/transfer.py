@@ -15,9 +15,12 @@ from openviper.storage.driver import Driver, PartUpload, PartWriter, StreamWrite
 from openviper.storage.shield import to_the_end
 from openviper.storage.types import FileInfo
 
-__all__ = ["abandon", "part_sizes", "upload"]
+__all__ = ["PART_PATIENCE", "abandon", "part_sizes", "upload"]
 
 Undo: TypeAlias = Callable[[FileInfo], Awaitable[object]]
+
+PART_PATIENCE = 10.0
+"""Seconds that a part under way gets to finish once its upload is given up."""
 
 _STREAM_HEAD = 1 << 20
 _log = logging.getLogger("openviper.storage")

@@ -15,17 +15,24 @@ LOSE_REPLY = b""
 """Forward the request, and close the connection in place of the reply."""
 
 
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Proxy:
     """Forward requests, unless `fault` says something else to one.
 
     `fault` is given the request's head and returns None to forward it, a whole reply to give
-    in its place, or `LOSE_REPLY`.
+    in its place, or `LOSE_REPLY`. While `is_open` is not set, the parts of uploads wait.
     """
 
     target: tuple[str, int]
     fault: Callable[[str], bytes | None] = lambda head: None
     heads: list[str] = field(default_factory=list)
+    is_open: asyncio.Event = field(default_factory=_set_event)
     url: str = ""
     listening: asyncio.Server | None = None
 
@@ -40,6 +47,8 @@ class Proxy:
             self.heads.append(head)
             length = re.search(r"(?i)^content-length: (\d+)", head, re.MULTILINE)
             body = await reader.readexactly(int(length[1]) if length else 0)
+            if "partNumber=" in head:
+                await self.is_open.wait()
             planned = self.fault(head)
             reply = planned or await self._forward(head, body)
             if planned != LOSE_REPLY:

@@ -349,6 +349,23 @@ async def test_lost_reply_of_a_creation_is_recognised(
     assert open_uploads() == []
 
 
+async def test_parts_under_way_arrive_before_their_upload_is_aborted(
+    proxied: S3Storage, proxy: Proxy, open_uploads: Callable[[], list[str]]
+) -> None:
+    proxy.is_open.clear()
+    task = asyncio.create_task(proxied.save("a.bin", content(LARGE)))
+    while not any("partNumber=1" in head for head in proxy.heads):
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.sleep(0.1)
+    assert not any(head.startswith("DELETE") for head in proxy.heads)
+    proxy.is_open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert proxy.heads[-1].startswith("DELETE")
+    assert open_uploads() == []
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [

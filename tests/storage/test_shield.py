@@ -131,3 +131,22 @@ async def test_timeout_round_it_is_a_timeout() -> None:
         async with asyncio.timeout(-1):
             await to_the_end(work.run())
     assert work.done == ["run"]
+
+
+async def test_patience_ends_work_that_goes_on() -> None:
+    work = Work()
+    task = asyncio.create_task(to_the_end(work.run(), undo=work.undo, patience=0.01))
+    await until_it_waits(task)
+    task.cancel("why")
+    with pytest.raises(asyncio.CancelledError, match="why"):
+        await task
+    assert work.done == []
+
+
+async def test_patience_counts_from_the_cancellation_only() -> None:
+    work = Work()
+    task = asyncio.create_task(to_the_end(work.run(), patience=0))
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    work.release.set()
+    assert await task == "result"

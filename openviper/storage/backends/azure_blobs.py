@@ -24,6 +24,7 @@ from openviper.storage.errors import (
     UnavailableError,
 )
 from openviper.storage.shield import to_the_end
+from openviper.storage.transfer import PART_PATIENCE
 from openviper.storage.types import FileInfo
 
 __all__ = [
@@ -66,10 +67,11 @@ class Blocks:
         self._sizes: dict[int, int] = {}
 
     async def part(self, number: int, data: memoryview) -> None:
-        """Send one block, to the end: one that arrived after an abort would stay."""
+        """Send one block, and let it finish: one that arrived after an abort would stay."""
         # Not copied: the SDK hands any iterable on, and the transport knows this one.
         body = cast("Any", data)
-        await to_the_end(self._blob.stage_block(self._id(number), body, length=len(data)))
+        staging = self._blob.stage_block(self._id(number), body, length=len(data))
+        await to_the_end(staging, patience=PART_PATIENCE)
         self._sizes[number] = len(data)
 
     async def commit(self) -> FileInfo:

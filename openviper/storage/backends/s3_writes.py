@@ -11,7 +11,8 @@ from openviper.storage.backends.s3_client import Bucket, Reply
 from openviper.storage.backends.s3_errors import code_of, is_precondition_failure
 from openviper.storage.driver import Write
 from openviper.storage.errors import AlreadyExistsError
-from openviper.storage.transfer import abandon
+from openviper.storage.shield import to_the_end
+from openviper.storage.transfer import PART_PATIENCE, abandon
 from openviper.storage.types import FileInfo
 
 __all__ = ["PartsUpload", "begin_parts", "copy_in_parts", "copy_object", "put_object", "quoted"]
@@ -34,7 +35,12 @@ async def begin_parts(bucket: Bucket, key: str, write: Write) -> PartsUpload:
 
 
 class PartsUpload:
-    """Send the parts of one object, and make it of them."""
+    """Send the parts of one object, and make it of them.
+
+    A part under way is let finish before an abort: one that the server has in full may arrive
+    after the abort and stay, says
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+    """
 
     def __init__(self, bucket: Bucket, key: str, upload_id: str, write: Write) -> None:
         self._bucket = bucket
@@ -46,12 +52,13 @@ class PartsUpload:
 
     async def part(self, number: int, data: memoryview) -> None:
         """Send one part."""
-        reply = await self._bucket.call("upload_part", PartNumber=number, Body=data, **self._upload)
+        sending = self._bucket.call("upload_part", PartNumber=number, Body=data, **self._upload)
+        reply = await to_the_end(sending, patience=PART_PATIENCE)
         self._add(number, len(data), reply["ETag"])
 
     async def part_of(self, number: int, source: FileInfo, *, start: int, end: int) -> None:
         """Copy `[start:end]` of a version of another object as a part."""
-        reply = await self._bucket.call(
+        copying = self._bucket.call(
             "upload_part_copy",
             PartNumber=number,
             CopySource={"Bucket": self._bucket.options.bucket, "Key": source.name},
@@ -59,6 +66,7 @@ class PartsUpload:
             **_source_condition(source),
             **self._upload,
         )
+        reply = await to_the_end(copying, patience=PART_PATIENCE)
         self._add(number, end - start, reply["CopyPartResult"]["ETag"])
 
     async def commit(self) -> FileInfo:
