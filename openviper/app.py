@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -38,7 +39,8 @@ class OpenViper(Verbs, Starlette):
 
     Errors are answered in JSON, as `{"error": why}`: what a request has wrong, what `limits`
     forbid, and what a storage can't do. When the app starts, the storages of the settings are
-    made, so that a wrong setting stops it there; when it ends, they are closed.
+    made, so that a wrong setting stops it there; when it ends, they are closed, and the database
+    that `openviper.db` opened for its models.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class OpenViper(Verbs, Starlette):
         async with AsyncExitStack() as stack:
             stack.push_async_callback(storages.aclose)
             stack.push_async_callback(default_storage.current().aclose)
+            stack.push_async_callback(_close_database)
             for alias in settings.STORAGES:
                 storages[alias]
             if self._own_lifespan is not None:
@@ -136,6 +139,13 @@ class OpenViper(Verbs, Starlette):
             for end in reversed(self._ends):
                 stack.push_async_callback(end)
             yield
+
+
+async def _close_database() -> None:
+    """Close what this loop has open; an app without models needs no SQLAlchemy for it."""
+    database = sys.modules.get("openviper.db")
+    if database is not None:
+        await database.close()
 
 
 async def _answer_http_error(request: Request, error: HTTPException) -> Response:

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
 
-from openviper import HTTPException, JSONResponse, OpenViper, Request
+from openviper import HTTPException, JSONResponse, OpenViper, Request, db
 from openviper.conf import settings
 from openviper.exceptions import ImproperlyConfigured
 from openviper.storage import (
@@ -81,6 +84,46 @@ def test_storage_that_was_configured_is_closed() -> None:
     with OpenViper().test_client():
         assert EVENTS == ["make own"]
     assert EVENTS == ["make own", "close own"]
+
+
+async def test_database_is_closed_after_the_last_hook(tmp_path: Path) -> None:
+    app = OpenViper()
+    used: list[AsyncEngine] = []
+
+    @app.on_startup
+    async def start() -> None:
+        await db.create_tables()
+
+    @app.on_shutdown
+    async def end() -> None:
+        used.append(await db.engine())
+
+    with settings.override(DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/app.db"):
+        async with app.router.lifespan_context(app):
+            opened = await db.engine()
+            assert pooled(opened) == 1
+        assert used == [opened]
+        assert pooled(opened) == 0
+        assert await db.engine() is not opened
+        await db.close()
+
+
+def pooled(opened: AsyncEngine) -> int:
+    """Return the number of connections that an engine keeps open."""
+    assert isinstance(opened.pool, QueuePool)
+    return opened.pool.checkedin()
+
+
+def test_app_without_models_loads_no_database() -> None:
+    script = """
+import sys
+from openviper import OpenViper
+with OpenViper().test_client(): print("sqlalchemy" in sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "False\n"
 
 
 def test_wrong_setting_stops_the_app_at_its_start() -> None:
