@@ -105,8 +105,12 @@ class FieldFile(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: Callable[[type], Any]) -> Any:
-        """Be a plain string to pydantic (its types are not imported here, hence Any)."""
-        return handler(str)
+        """Be a string to pydantic, which leaves an upload or a row's file as it is.
+
+        Any: a schema is a dict, and pydantic's types are not imported here.
+        """
+        function = {"type": "no-info", "function": _validated}
+        return {"type": "function-wrap", "function": function, "schema": handler(str)}
 
 
 class ImageFile(FieldFile):
@@ -271,6 +275,10 @@ def is_upload(value: object) -> bool:
 def can_be_sent_again(upload: object) -> bool:
     """Tell whether an upload can be read from its start once more."""
     return isinstance(upload, FieldFile) or callable(getattr(upload, "seek", None))
+
+
+def _validated(value: object, as_string: Callable[[object], str]) -> object:
+    return value if isinstance(value, FieldFile) or is_upload(value) else as_string(value)
 
 
 async def _content(upload: Any) -> Any:  # Any: both as `Source` takes them

@@ -129,7 +129,7 @@ def _changes(session: Session, instances: Sequence[object] | None) -> Iterator[_
     for row in rows if instances is None else [row for row in rows if row in instances]:
         state: InstanceState[Any] = sa.inspect(row)
         for column in file_columns(state.mapper):
-            added = state.attrs[column.key].history.added
+            added = _added(state, column.key)
             if not added and (state.persistent or not column.required):
                 continue
             value = added[0] if added else None
@@ -138,6 +138,17 @@ def _changes(session: Session, instances: Sequence[object] | None) -> Iterator[_
             yield _Change(
                 state=state, column=column, value=value, storage=resolve(column.type.storage)
             )
+
+
+def _added(state: InstanceState[Any], key: str) -> Sequence[Any]:  # Any: whatever was assigned
+    """Return the new value of an attribute, in a sequence; an empty one where there is none.
+
+    A new row is inserted as it is: no history has what was put into it past SQLAlchemy, as by
+    SQLModel's `model_validate`, or what a `make_transient` row was loaded with.
+    """
+    if state.persistent:
+        return state.attrs[key].history.added
+    return [state.dict[key]] if key in state.dict else []
 
 
 async def _upload_all(changes: list[_Change], made: list[Made]) -> None:

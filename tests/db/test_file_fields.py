@@ -238,13 +238,6 @@ async def test_a_row_can_be_found_by_its_file() -> None:
     assert (await Note.objects.get(Note.file.like("notes/%"))).file == file
 
 
-async def test_pydantic_takes_a_file_as_a_string() -> None:
-    pydantic = pytest.importorskip("pydantic")
-    adapter = pydantic.TypeAdapter(FieldFile)
-    assert adapter.dump_json(FieldFile("a.txt")) == b'"a.txt"'
-    assert adapter.json_schema() == {"type": "string"}
-
-
 # Refusals
 
 
