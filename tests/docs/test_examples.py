@@ -15,8 +15,8 @@ from types import CodeType
 import pytest
 
 from openviper.conf import settings
-from openviper.db import Model
 from openviper.storage.testing import CHECKS
+from tests.docs.page import own_tables
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/file-storage.md")
@@ -38,21 +38,21 @@ def blocks(document: str) -> list[CodeType]:
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     settings.configure(None)
-    checks, tables = dict(CHECKS), set(Model.metadata.tables)
-    yield
+    checks = dict(CHECKS)
+    with own_tables():
+        yield
     settings.configure(None)
     for name in CHECKS.keys() - checks.keys():
         del CHECKS[name]
-    for name in set(Model.metadata.tables) - tables:
-        Model.metadata.remove(Model.metadata.tables[name])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_examples_run(document: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = blocks(document)
     assert found
-    module = types.ModuleType("example")  # dataclasses look for the module of a class
-    monkeypatch.setitem(sys.modules, "example", module)
+    name = f"example:{document}"  # two documents may have classes of one name
+    module = types.ModuleType(name)  # dataclasses look for the module of a class
+    monkeypatch.setitem(sys.modules, name, module)
     names = vars(module)
     with asyncio.Runner() as runner:
         for code in found:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpx2
 import pytest
@@ -16,41 +15,28 @@ import pytest
 from openviper import Limits
 from openviper.conf import settings
 from openviper.storage import default_storage
+from tests.db.uploads import png
+from tests.docs.page import PAGE, example, module_of
+from tests.docs.promised import DOCUMENT, UPLOAD
 from tests.http.serving import serving
 
-PAGE = Path(__file__).parents[2] / "docs" / "file-storage.md"
-
-
-def example(*needles: str) -> str:
-    """Return the one example of the page that has all of `needles`."""
-    examples = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    [found] = [text for text in examples if all(needle in text for needle in needles)]
-    return str(found)
-
-
+BACKEND = example("class S3Storage(Storage)")
 VIEWS = (
     example("async def upload_file"),
     example("app = OpenViper()"),
+    example("async def upload_doc(", "class Document(Model)"),
+    example("async def upload_photo", "class Photo(Model)"),
+    example("app.on_startup(create_tables)"),
     example("async def titled"),
     example("async def large"),
+    example("async def upload_large_docs"),
 )
-BACKEND = example("class S3Storage(Storage)")
 
 
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Any:  # Any: a module made of the page's text
-    module = ModuleType("mypage")
-    monkeypatch.setitem(sys.modules, "mypage", module)
-    for text in (BACKEND, *VIEWS):
-        exec(compile(text, str(PAGE), "exec"), vars(module))
-    return module
-
-
-@pytest.fixture(params=["filesystem", "memory"])
-def media(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    chosen = {"DEFAULT_FILE_STORAGE": request.param, "MEDIA_ROOT": str(tmp_path)}
-    with settings.override(**chosen):
-        yield request.param
+@pytest.fixture(scope="module")
+def page() -> Iterator[Any]:  # Any: a module made of the page's text
+    with module_of("mypage", BACKEND, *VIEWS) as module:
+        yield module
 
 
 @pytest.fixture
@@ -70,49 +56,83 @@ def names() -> list[str]:
     return asyncio.run(listed())
 
 
+def is_at(url: str, name: str, content: bytes) -> bool:
+    """Tell whether a URL is that of a stored file; a service is asked for it."""
+    if url.startswith("/media/"):
+        return unquote(url) == f"/media/{name}" and stored(name) == content
+    return unquote(urlsplit(url).path).endswith(f"/{name}") and httpx2.get(url).content == content
+
+
+def test_examples_are_those_that_were_promised() -> None:
+    text = PAGE.read_text()
+    assert f"```python\n{UPLOAD}```" in text
+    assert f"```python\n{DOCUMENT}```" in text
+
+
 def test_upload_is_stored_and_its_url_given(url: str) -> None:
     sent = {"file": ("report 1.txt", b"content", "text/plain")}
-    assert httpx2.post(f"{url}/upload", files=sent).json() == {
-        "path": "uploads/report 1.txt",
-        "url": "/media/uploads/report%201.txt",
-    }
+    answer = httpx2.post(f"{url}/upload", files=sent).json()
+    assert answer["path"] == "uploads/report 1.txt"
+    assert is_at(answer["url"], "uploads/report 1.txt", b"content")
     assert stored("uploads/report 1.txt") == b"content"
     again = httpx2.post(f"{url}/upload", files=sent).json()["path"]
     assert re.fullmatch(r"uploads/report 1_[0-9a-f]{32}\.txt", again)
     assert sorted(names()) == ["uploads/report 1.txt", again]
 
 
-def test_upload_without_a_file_is_refused(url: str) -> None:
-    empty = b'--B\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--B--\r\n'
-    headers = {"content-type": "multipart/form-data; boundary=B"}
-    for answer in (
-        httpx2.post(f"{url}/upload", data={"file": "text"}),
-        httpx2.post(f"{url}/upload"),
-        httpx2.post(f"{url}/upload", content=empty, headers=headers),
-    ):
-        assert (answer.status_code, answer.json()) == (400, {"error": "No file provided"})
+def test_document_is_a_row_and_its_file(page: Any, url: str) -> None:
+    files = {"file": ("../../é 1.pdf", b"%PDF" * 100_000)}
+    answer = httpx2.post(f"{url}/documents", data={"title": "Report"}, files=files)
+    assert answer.status_code == 201, answer.text
+    document = asyncio.run(page.Document.objects.get(title="Report"))
+    assert re.fullmatch(r"documents/é 1-[0-9a-f]{16}\.pdf", document.file)
+    assert is_at(answer.json()["url"], document.file, b"%PDF" * 100_000)
+    assert names() == [document.file]
+    asyncio.run(document.delete())
     assert names() == []
 
 
-def test_hostile_filename_stays_in_its_folder(url: str) -> None:
-    sent = {"file": ("../../etc/passwd", b"x")}
-    assert httpx2.post(f"{url}/upload", files=sent).json()["path"] == "uploads/passwd"
-    assert names() == ["uploads/passwd"]
+def test_document_that_is_refused_leaves_nothing(page: Any, url: str) -> None:
+    files = {"file": ("a.txt", b"x")}
+    for answer in (
+        httpx2.post(f"{url}/documents", data={"title": "x" * 300}, files=files),
+        httpx2.post(f"{url}/documents", files=files),
+        httpx2.post(f"{url}/documents", data={"title": "x"}),
+    ):
+        assert answer.status_code == 400
+        assert "title" in answer.json()["error"] or "file" in answer.json()["error"]
+    assert names() == []
+    assert asyncio.run(page.Document.objects.count()) == 0
 
 
-def test_form_and_streams_of_the_page(url: str) -> None:
-    files = {"file": ("a.bin", b"x" * 100_000)}
+def test_photo_is_a_row_with_the_size_of_its_image(page: Any, url: str) -> None:
+    sent = {"image": ("cat.html", png(40, 30))}
+    answer = httpx2.post(f"{url}/photos", files=sent)
+    assert answer.status_code == 201, answer.text
+    image = asyncio.run(page.Photo.objects.get()).image
+    assert re.fullmatch(r"photos/cat-40x30-[0-9a-f]{16}\.png", image)
+    assert (answer.json()["width"], answer.json()["height"]) == (40, 30)
+    assert is_at(answer.json()["url"], image, png(40, 30))
+    assert names() == [image]
+
+
+def test_form_and_streams_of_the_page(page: Any, url: str) -> None:
+    content = b"x" * 100_000
+    files = {"file": ("a.bin", content)}
     assert httpx2.post(f"{url}/titled", data={"title": "t"}, files=files).json() == {
         "title": "t",
         "size": 100_000,
     }
-    answer = httpx2.post(f"{url}/titled", files=files)
-    assert (answer.status_code, answer.json()) == (400, {"error": "the form has no field 'title'"})
     assert httpx2.post(f"{url}/large", files=files).json() == ["large/a.bin"]
-    assert stored("large/a.bin") == b"x" * 100_000
+    assert stored("large/a.bin") == content
+    [there] = httpx2.post(f"{url}/documents/large", files=files).json()
+    document = asyncio.run(page.Document.objects.get(title="a.bin"))
+    assert is_at(there, document.file, content)
 
 
-def test_backend_of_the_page_serves_the_same_views(page: Any) -> None:
+def test_backend_of_the_page_serves_the_same_views(
+    page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given: list[bytes] = []
     plain = page.S3Storage.save
 
@@ -120,16 +140,22 @@ def test_backend_of_the_page_serves_the_same_views(page: Any) -> None:
         given.append(content)
         return str(await plain(self, name, content))
 
-    page.S3Storage.save = save
+    monkeypatch.setattr(page.S3Storage, "save", save)
     chosen = {"DEFAULT_FILE_STORAGE": "mypage.S3Storage", "STORAGE_OPTIONS": {"bucket": "b"}}
-    with settings.override(**chosen), serving(page.app) as url:
+    database = f"sqlite+aiosqlite:///{tmp_path}/page.db"
+    with settings.override(DATABASE_URL=database, **chosen), serving(page.app) as url:
         sent = {"file": ("a.txt", b"content")}
         assert httpx2.post(f"{url}/upload", files=sent).json() == {
             "path": "uploads/a.txt",
             "url": "https://b.s3.amazonaws.com/uploads/a.txt",
         }
         assert httpx2.post(f"{url}/large", files=sent).json() == ["large/a.txt"]
-    assert given == [b"content", b"content"]
+        answer = httpx2.post(f"{url}/documents", data={"title": "t"}, files=sent)
+        document = asyncio.run(page.Document.objects.get())
+        assert answer.json() == {"url": f"https://b.s3.amazonaws.com/{document.file}"}
+        assert document.file.startswith("documents/a-")
+    assert given == [b"content"] * 3
+    assert {type(content) for content in given} == {bytes}
 
 
 def test_limits_of_the_page_are_those_of_the_code() -> None:

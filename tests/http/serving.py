@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-
-from openviper import OpenViper
+from starlette.types import ASGIApp
 
 
 @contextmanager
-def serving(app: OpenViper) -> Iterator[str]:
+def serving(app: ASGIApp) -> Iterator[str]:
     """Run uvicorn in a thread of its own; give the app's address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, log_level="warning", lifespan="on", ws="none")

@@ -1,32 +1,15 @@
-"""Start each server when a test first needs it, and print the matrix in the end."""
+"""Describe each backend when a test first needs it, and keep the cells of the matrix."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 
 import pytest
 
 from openviper.storage.testing import Cell, Subject
-from servers import Server, start
+from servers import Server
 from tests.integration import subjects
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Callable[[str], Server]]:
-    """Give a server by its kind, started once a session."""
-    running: dict[str, Server] = {}
-    with ExitStack() as stack:
-
-        def get(kind: str) -> Server:
-            if kind not in running:
-                started = start(kind)
-                stack.callback(started.stop)
-                running[kind] = started.server
-            return running[kind]
-
-        yield get
 
 
 @pytest.fixture(scope="session")
