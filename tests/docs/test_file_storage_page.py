@@ -130,6 +130,18 @@ def test_form_and_streams_of_the_page(page: Any, url: str) -> None:
     assert is_at(there, document.file, content)
 
 
+@pytest.mark.parametrize("path", ["/large", "/documents/large"])
+def test_truncated_stream_leaves_nothing(page: Any, url: str, path: str) -> None:
+    head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    body = head + b"x" * (1 << 20) + b"\r\n" + head + b"x" * (9 << 20)
+    headers = {"content-type": "multipart/form-data; boundary=B"}
+    answer = httpx2.post(url + path, content=body, headers=headers, timeout=60)
+    assert answer.status_code == 400
+    assert "truncated" in answer.json()["error"]
+    assert names() == []
+    assert asyncio.run(page.Document.objects.count()) == 0
+
+
 def test_backend_of_the_page_serves_the_same_views(
     page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

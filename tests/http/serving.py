@@ -6,8 +6,9 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -32,3 +33,15 @@ def serving(app: ASGIApp) -> Iterator[str]:
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive()
+
+
+def left_in(folder: Path) -> list[Path]:
+    """Return the files below `folder`, unfinished ones too, but for the storage's own lock."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

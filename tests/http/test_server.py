@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ import pytest
 
 from openviper import JSONResponse, Limits, OpenViper, Request
 from openviper.storage import FileSystemStorage, MemoryStorage, default_storage
-from tests.http.serving import serving
+from tests.http.serving import left_in, serving, wait_for
 
 MIB = 1 << 20
 HEAD = b'--B\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n'
@@ -139,15 +138,3 @@ def test_client_that_hangs_up_leaves_nothing(
     assert httpx2.post(f"{url}/body", content=b"x").json() == 1
     assert left_in(tmp_path / "media") == []
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
-
-
-def left_in(folder: Path) -> list[Path]:
-    """Return the files below `folder`, unfinished ones too, but for the storage's own lock."""
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
