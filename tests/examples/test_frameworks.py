@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from examples.serving import serving
+from tests.examples.media import stored
 
 CONTENT = bytes(range(256)) * 5000  # more than any of them keeps in memory
 NO_FILE = b'--B\r\nContent-Disposition: form-data; name="title"\r\n\r\nT\r\n--B--\r\n'
@@ -30,13 +31,6 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[httpx2.Cl
         yield client
 
 
-def stored(folder: Path) -> list[str]:
-    """Return the names below `media`, unfinished files too, but for the storage's own lock."""
-    media = folder / "media"
-    files = [path for path in media.rglob("*") if path.is_file() and path.name != "lock"]
-    return [str(path.relative_to(media)) for path in files]
-
-
 def is_download(answer: httpx2.Response) -> bool:
     return (
         answer.headers["content-disposition"].startswith("attachment")
@@ -50,12 +44,12 @@ def test_files_come_back_and_bad_requests_store_nothing(
 ) -> None:
     for body in (NO_FILE, NUL):
         assert client.post("/files", content=body, headers=MULTIPART).status_code == 400
-    assert stored(tmp_path) == []
+    assert stored(tmp_path / "media") == []
 
     for filename in ("../../a é.bin", "../../a é.bin"):
         sent = client.post("/files", files={"file": (filename, CONTENT)})
         assert sent.status_code == 201, sent.text
-    names = stored(tmp_path)
+    names = stored(tmp_path / "media")
     assert len(names) == 2
     for name in names:
         assert name.startswith("uploads/")
@@ -73,18 +67,18 @@ def test_documents_come_and_go_with_their_files(client: httpx2.Client, tmp_path:
         assert client.post("/documents", content=body, headers=MULTIPART).status_code == status
     large = {"file": ("a.bin", bytes((10 << 20) + 1))}
     assert client.post("/documents", data={"title": "T"}, files=large).status_code == 413
-    assert (stored(tmp_path), rows(tmp_path)) == ([], 0)
+    assert (stored(tmp_path / "media"), rows(tmp_path)) == ([], 0)
 
     file = {"file": ("../../a é.bin", CONTENT)}
     document = client.post("/documents", data={"title": "T"}, files=file).json()
-    assert stored(tmp_path) == [document["file"]]
+    assert stored(tmp_path / "media") == [document["file"]]
     answer = client.get(f"/documents/{document['id']}/file")
     assert answer.content == CONTENT
     assert is_download(answer)
     assert answer.headers["content-disposition"].endswith("''a%20%C3%A9.bin")
 
     assert client.delete(f"/documents/{document['id']}").status_code == 204
-    assert (stored(tmp_path), rows(tmp_path)) == ([], 0)
+    assert (stored(tmp_path / "media"), rows(tmp_path)) == ([], 0)
     assert client.get(f"/documents/{document['id']}/file").status_code == 404
 
 
