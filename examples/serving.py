@@ -41,4 +41,4 @@ def serving(*command: str, folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        assert server.wait(20) == -signal.SIGTERM, (folder / "server.log").read_text()
+        assert server.wait(60) == -signal.SIGTERM, (folder / "server.log").read_text()
