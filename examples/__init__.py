@@ -1,1 +1,1 @@
-"""Programs that run as they stand: `make demo` for the first."""
+"""Programs that run as they stand: `make demo` and `make gallery` for the first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import inspect
-import mimetypes
 import re
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
@@ -20,6 +19,7 @@ from openviper.db.images import HEAD_BYTES, measure
 from openviper.exceptions import ValidationError
 from openviper.storage import Storage, StorageReader, TooLargeError, default_storage, storages
 from openviper.storage.adapt import call_save, takes_if_exists
+from openviper.storage.attributes import guess_content_type
 from openviper.storage.content import Source
 from openviper.storage.names import MAX_NAME_BYTES, MAX_SEGMENT_BYTES, sanitise
 from openviper.storage.registry import DefaultStorage
@@ -198,7 +198,7 @@ class FileType(TypeDecorator[FieldFile]):
 
         What counts is the type under which the file would be served, not what the client said.
         """
-        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+        kind = guess_content_type(path)
         allowed = self.content_types
         if allowed and not any(fnmatch.fnmatchcase(kind, pattern) for pattern in allowed):
             raise ValidationError(f"files of type {kind} are not taken, only {', '.join(allowed)}")

@@ -148,6 +148,15 @@ async def test_a_file_is_a_str_for_everybody(storage: Storage) -> None:
     assert file.url == default_storage.url(file) == storage.url(file.name)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("a.html.gz", "application/gzip"), ("a.webp", "image/webp")]
+)
+def test_the_type_that_counts_is_the_one_that_is_served(path: str, kind: str) -> None:
+    assert FileType(content_types=(kind,)).checked(path, b"") == (path, "")
+    with pytest.raises(ValidationError, match=f"^files of type {kind} are not taken"):
+        FileType(content_types=("text/html",)).checked(path, b"")
+
+
 async def test_a_file_reads_itself() -> None:
     file = await stored("a.txt", b"content")
     async with file.open() as reader:

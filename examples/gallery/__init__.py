@@ -1,0 +1,1 @@
+"""A small photo gallery on OpenViper: `python -m examples.gallery`."""
