@@ -12,6 +12,8 @@ from openviper.db import tracking as _tracking  # noqa: F401 - listens to sessio
 from openviper.db.engine import close, engine, transaction
 from openviper.db.files import FieldFile, FileType, ImageFile, ImageType
 from openviper.db.models import Model, create_tables
+from openviper.db.pending import pending_files
+from openviper.db.reaping import Reaped, reap
 
 __all__ = [
     "FieldFile",
@@ -19,8 +21,11 @@ __all__ = [
     "ImageFile",
     "ImageType",
     "Model",
+    "Reaped",
     "close",
     "create_tables",
     "engine",
+    "pending_files",
+    "reap",
     "transaction",
 ]

@@ -31,6 +31,7 @@ __all__ = [
     "ImageType",
     "Stored",
     "UploadTo",
+    "alias_of",
     "can_be_sent_again",
     "is_upload",
     "resolve",
@@ -176,22 +177,33 @@ class FileType(TypeDecorator[FieldFile]):
         """Return the value for a name."""
         return self.file_class(name, self.storage)
 
-    async def store(self, storage: Storage, row: object, upload: Any) -> str:
+    async def store(
+        self,
+        storage: Storage,
+        row: object,
+        upload: Any,
+        announce: Callable[[str], Awaitable[object]],
+    ) -> str:
         """Store an upload under a name that nobody had or will have, and return it.
 
+        `announce` is awaited with the name first, and again where the storage takes another.
         Any: an upload is whatever has a filename and content.
         """
         async with aclosing(Source(await _content(upload))) as source:
             head = bytes(await source.part(self.head_bytes)) if self.head_bytes else b""
             path = await self._path(row, _base(upload.filename))
             name = _fresh(*self.checked(sanitise(path), head))
-            return await call_save(
+            await announce(name)
+            saved = await call_save(
                 storage,
                 name,
                 self._limited(head, source),
                 max_buffer=settings.STORAGE_MAX_BUFFER,
                 if_exists="error" if takes_if_exists(storage) else "rename",
             )
+        if saved != name:
+            await announce(saved)
+        return saved
 
     def checked(self, path: str, head: bytes) -> tuple[str, str]:  # noqa: ARG002
         """Return the path and a label for its name; `ValidationError` for what is not allowed.
@@ -255,6 +267,13 @@ class ImageType(FileType):
         if extension.lower() not in facts.extensions:  # else a PNG would be served as HTML
             path = f"{stem}{facts.extensions[0]}"
         return super().checked(path, head)[0], f"-{facts.width}x{facts.height}"
+
+
+def alias_of(stored: Stored) -> str:
+    """Return the alias by which another process finds a storage; "" for an object of its own."""
+    if stored is None or isinstance(stored, DefaultStorage):
+        return "default"
+    return stored if isinstance(stored, str) else ""
 
 
 def resolve(stored: Stored) -> Storage:

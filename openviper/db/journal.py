@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, SessionTransaction
-from sqlalchemy.util import await_only
-from sqlalchemy.util.concurrency import in_greenlet
 
+from openviper.db.greenlets import refuse_blocking, run
+from openviper.db.pending import Ledger, Note
 from openviper.storage import Storage
 from openviper.storage.shield import to_the_end
 
-__all__ = ["Journal", "Made", "journal_of", "journal_to_write", "remove", "run"]
-
-T = TypeVar("T")
+__all__ = ["GivenUp", "Journal", "Made", "forget", "journal_of", "journal_to_write", "remove"]
 
 _KEY = "openviper.files"
 _logger = logging.getLogger("openviper.db")
@@ -29,20 +25,26 @@ _COMMITS = ("commit", "commit_twophase")
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Made:
-    """Be a file that this transaction stored, and how to undo what that changed in its row."""
+class GivenUp:
+    """Be a file that no row has once this transaction is committed, noted where there is a ledger.
+
+    `level` is the transaction, or the savepoint of it, that decides.
+    """
 
     storage: Storage
     name: str
-    put_back: Callable[[], None]
+    ledger: Ledger | None
+    notes: Sequence[Note]
     level: SessionTransaction | None = None
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class _GivenUp:
-    storage: Storage
-    name: str
-    level: SessionTransaction | None
+class Made(GivenUp):
+    """Be a file that no row has unless this transaction is committed; its row can be put back."""
+
+    put_back: Callable[[], None]
+    is_cleared: bool = False
+    """Whether the commit takes the notes away."""
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
@@ -50,7 +52,7 @@ class Journal:
     """Hold what a session's transaction did to files; levels are it and its savepoints."""
 
     made: list[Made] = field(default_factory=list)
-    given_up: list[_GivenUp] = field(default_factory=list)
+    given_up: list[GivenUp] = field(default_factory=list)
     connections: set[Connection] = field(default_factory=set)
     committing: bool = False
     refused: bool = False
@@ -78,13 +80,11 @@ class Journal:
     def _commits(self, *_: object) -> None:
         self.committing = True
 
-    def give_up(self, storage: Storage, name: str, level: SessionTransaction) -> None:
-        """Delete a file when the transaction is committed."""
-        self.given_up.append(_GivenUp(storage=storage, name=name, level=level))
-
-    def keep(self, name: str) -> None:
-        """Keep a file that was given up: a row has it again."""
+    def keep(self, name: str) -> list[GivenUp]:
+        """Keep a file that was given up, as a row has it again; return what is noted of it."""
+        kept = [entry for entry in self.given_up if entry.name == name]
         self.given_up = [entry for entry in self.given_up if entry.name != name]
+        return kept
 
     def has_made(self, name: str) -> bool:
         """Tell whether a name was made by this transaction."""
@@ -98,12 +98,15 @@ class Journal:
         for entry in self.given_up:
             entry.level = above if entry.level is level else entry.level
 
-    def take_back(self, level: SessionTransaction) -> list[Made]:
-        """Forget what a savepoint did, and return what it made."""
-        made = [entry for entry in self.made if entry.level is level]
+    def take_back(self, level: SessionTransaction) -> Journal:
+        """Forget what a savepoint did, and return that."""
+        undone = Journal(
+            made=[entry for entry in self.made if entry.level is level],
+            given_up=[entry for entry in self.given_up if entry.level is level],
+        )
         self.made = [entry for entry in self.made if entry.level is not level]
         self.given_up = [entry for entry in self.given_up if entry.level is not level]
-        return made
+        return undone
 
 
 _watched: weakref.WeakKeyDictionary[Connection, weakref.ref[Journal]] = weakref.WeakKeyDictionary()
@@ -117,56 +120,49 @@ def journal_of(session: Session) -> Journal | None:
 
 def journal_to_write(session: Session) -> Journal:
     """Return a session's journal, opened if need be; refused where its end could not be kept."""
-    _refuse_blocking()
+    refuse_blocking()
     journal: Journal = session.info.setdefault(_KEY, Journal())
     return journal
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Wait for `work` inside an event of SQLAlchemy's, which is no coroutine."""
-    if in_greenlet():
-        return await_only(work)
-    try:
-        _refuse_blocking()
-    except RuntimeError:
-        work.close()
-        raise
-    return asyncio.run(work)
+async def remove(entries: Iterable[GivenUp]) -> None:
+    """Delete files to the end, whatever is cancelled; log those that could not be.
 
-
-def _refuse_blocking() -> None:
-    """Raise where a plain `Session` is used inside an event loop: nothing can be awaited there."""
-    if in_greenlet():
-        return
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RuntimeError("a Session can't handle files inside an event loop: use AsyncSession")
-
-
-async def remove(files: Iterable[tuple[Storage, str]]) -> None:
-    """Delete files to the end, whatever is cancelled; log those that could not be."""
-    by_storage: dict[int, tuple[Storage, list[str]]] = {}
-    for storage, name in files:
-        by_storage.setdefault(id(storage), (storage, []))[1].append(name)
+    What could not be deleted stays noted.
+    """
+    by_storage: dict[int, list[GivenUp]] = {}
+    for entry in entries:
+        by_storage.setdefault(id(entry.storage), []).append(entry)
     await to_the_end(_remove_all(by_storage.values()))
 
 
-async def _remove_all(files: Iterable[tuple[Storage, list[str]]]) -> None:
-    for storage, names in files:
-        await _remove(storage, names)
+async def forget(entries: Iterable[GivenUp]) -> None:
+    """Take the notes of files away; where that fails, `reap` sees what they are worth."""
+    for ledger in {entry.ledger for entry in entries if entry.ledger is not None}:
+        notes = [note for entry in entries if entry.ledger == ledger for note in entry.notes]
+        try:
+            await ledger.forget(notes)
+        except Exception:
+            # The transaction has ended: there is nobody whom raising would help.
+            _logger.exception("notes of files could not be taken away")
 
 
-async def _remove(storage: Storage, names: list[str]) -> None:
+async def _remove_all(entries: Iterable[list[GivenUp]]) -> None:
+    for of_storage in entries:
+        await _remove(of_storage[0].storage, of_storage)
+
+
+async def _remove(storage: Storage, entries: list[GivenUp]) -> None:
+    names = [entry.name for entry in entries]
     try:
-        failures = [(r.name, r.error) for r in await storage.delete_many(names) if not r.ok]
+        failures = {r.name: r.error for r in await storage.delete_many(names) if not r.ok}
     except Exception:
-        # The transaction has ended: there is nobody whom raising would help.
+        # As above.
         _logger.exception("files that no row has could not be deleted: %s", ", ".join(names))
         return
-    for name, error in failures:
+    for name, error in failures.items():
         _logger.error("a file that no row has could not be deleted: %s", name, exc_info=error)
+    await forget([entry for entry in entries if entry.name not in failures])
 
 
 @event.listens_for(Session, "after_commit")
@@ -196,21 +192,31 @@ def _settle(journal: Journal) -> None:
     outer = any(connection.in_transaction() for connection in journal.connections)
     journal.unwatch()
     if journal.committed and not outer:
-        if journal.given_up:
-            run(remove([(entry.storage, entry.name) for entry in journal.given_up]))
+        _finish(journal)
     elif journal.committed:
         _log(journal, logging.INFO, "an outer transaction decides, so no file was deleted")
     elif journal.committing and not journal.refused:
         _log(journal, logging.ERROR, "the outcome of a commit is unknown, so no file was deleted")
     else:
-        _undo(journal.made)
+        _undo(journal)
 
 
-def _undo(made: list[Made]) -> None:
-    for entry in made:
+def _finish(journal: Journal) -> None:
+    if journal.given_up:
+        run(remove(journal.given_up))
+    noted = [entry for entry in journal.made if entry.notes and not entry.is_cleared]
+    if noted:
+        run(to_the_end(forget(noted)))
+
+
+def _undo(journal: Journal) -> None:
+    for entry in journal.made:
         entry.put_back()
-    if made:
-        run(remove([(entry.storage, entry.name) for entry in made]))
+    if journal.made:
+        run(remove(journal.made))
+    noted = [entry for entry in journal.given_up if entry.ledger and entry.ledger.is_beside]
+    if noted:
+        run(to_the_end(forget(noted)))
 
 
 def _log(journal: Journal, level: int, what: str) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, InstanceState, mapped_column
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 
 from openviper.db.engine import engine, in_transaction, reading, transaction, writing
+from openviper.db.pending import pending_files
 from openviper.exceptions import ValidationError
 
 __all__ = ["Manager", "Model", "Query", "create_tables"]
@@ -208,6 +209,9 @@ class Model(DeclarativeBase):
 
     def __repr__(self) -> str:
         return f"<{type(self).__qualname__} {sa.inspect(self).identity}>"
+
+
+pending_files(Model.metadata)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
@@ -18,11 +18,21 @@ from sqlalchemy.orm import (
     object_session,
 )
 
-from openviper.db.files import FieldFile, FileType, can_be_sent_again, is_upload, resolve
-from openviper.db.journal import Made, journal_of, journal_to_write, remove, run
+from openviper.db.files import FieldFile, FileType, alias_of, can_be_sent_again, is_upload, resolve
+from openviper.db.greenlets import run
+from openviper.db.journal import (
+    GivenUp,
+    Made,
+    forget,
+    journal_of,
+    journal_to_write,
+    remove,
+)
+from openviper.db.pending import Ledger, Note, ledger_of
 from openviper.exceptions import ValidationError
-from openviper.storage import OutcomeUnknownError, Storage
+from openviper.storage import OutcomeUnknownError, Storage, StorageTimeoutError
 from openviper.storage.names import canonical
+from openviper.storage.shield import to_the_end
 
 __all__ = ["FileColumn", "file_columns"]
 
@@ -32,8 +42,23 @@ class FileColumn:
     """Be an attribute of a mapped class that names files."""
 
     key: str
-    type: FileType
+    column: sa.Column[Any]  # Any: of whatever type
     required: bool
+
+    @property
+    def type(self) -> FileType:
+        """Return what says how files of this column are stored."""
+        assert isinstance(self.column.type, FileType)
+        return self.column.type
+
+    def note(self, name: str) -> Note:
+        """Return what is noted of a file of this column."""
+        return Note(
+            storage=alias_of(self.type.storage),
+            name=name,
+            table_name=self.column.table.key,
+            column_name=self.column.name,
+        )
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -44,7 +69,9 @@ class _Change:
     column: FileColumn
     value: Any  # Any: whatever was assigned
     storage: Storage
+    ledger: Ledger | None
     result: FieldFile | None = field(init=False, default=None)
+    made: Made | None = field(init=False, default=None)
 
     @property
     def row(self) -> object:
@@ -98,7 +125,7 @@ def _find(mapper: Mapper[Any]) -> Iterator[FileColumn]:
         if isinstance(column, sa.Column) and isinstance(column.type, FileType):
             defaulted = column.default is not None or column.server_default is not None
             required = not column.nullable and not defaulted
-            yield FileColumn(key=prop.key, type=column.type, required=required)
+            yield FileColumn(key=prop.key, column=column, required=required)
 
 
 @event.listens_for(Session, "before_flush")
@@ -108,19 +135,23 @@ def _before_flush(session: Session, _: object, instances: Sequence[object] | Non
         return
     for change in changes:
         change.check()
-    made: list[Made] = []
     try:
         if any(change.is_upload for change in changes):
-            run(_upload_all(changes, made))
+            run(_upload_all(changes))
         for change in changes:
             setattr(change.row, change.column.key, change.result)
-        _enter(session, changes, made)
+        _enter(session, changes)
     except BaseException:
+        made = _made_by(changes)
         for entry in made:
             entry.put_back()
         if made:
-            run(remove([(entry.storage, entry.name) for entry in made]))
+            run(remove(made))
         raise
+
+
+def _made_by(changes: list[_Change]) -> list[Made]:
+    return [change.made for change in changes if change.made is not None]
 
 
 def _changes(session: Session, instances: Sequence[object] | None) -> Iterator[_Change]:
@@ -136,7 +167,11 @@ def _changes(session: Session, instances: Sequence[object] | None) -> Iterator[_
             if isinstance(value, FieldFile) and journal and journal.has_made(value.name):
                 continue  # stored by a flush that failed before its first statement
             yield _Change(
-                state=state, column=column, value=value, storage=resolve(column.type.storage)
+                state=state,
+                column=column,
+                value=value,
+                storage=resolve(column.type.storage),
+                ledger=_ledger(session, state.mapper),
             )
 
 
@@ -151,26 +186,40 @@ def _added(state: InstanceState[Any], key: str) -> Sequence[Any]:  # Any: whatev
     return [state.dict[key]] if key in state.dict else []
 
 
-async def _upload_all(changes: list[_Change], made: list[Made]) -> None:
+async def _upload_all(changes: list[_Change]) -> None:
     for change in changes:
         if change.is_upload:
-            name = await _upload(change)
-            change.result = change.column.type.named(name)
-            made.append(_made(change, name))
+            change.made = await _upload(change)
+            change.result = change.column.type.named(change.made.name)
 
 
-async def _upload(change: _Change) -> str:
+async def _upload(change: _Change) -> Made:
+    notes: list[Note] = []
+
+    async def announce(name: str) -> None:
+        if change.ledger is not None:
+            notes.append(change.column.note(name))
+            await to_the_end(change.ledger.add(notes[-1]))
+
     try:
-        return await change.column.type.store(change.storage, change.row, change.value)
-    except ValidationError as error:
-        raise ValidationError(f"{change.column.key}: {error}") from error
-    except OutcomeUnknownError as error:
-        if error.name is not None:  # nobody else has this name
-            await remove([(change.storage, error.name)])
+        name = await change.column.type.store(change.storage, change.row, change.value, announce)
+    except BaseException as error:
+        await _abandon(change, notes, error)
+        if isinstance(error, ValidationError):
+            raise ValidationError(f"{change.column.key}: {error}") from error
         raise
+    return _made(change, name, notes)
 
 
-def _made(change: _Change, name: str) -> Made:
+async def _abandon(change: _Change, notes: list[Note], error: BaseException) -> None:
+    """Remove what may be there of an upload that failed: nobody else has its name."""
+    may_be_there = isinstance(error, OutcomeUnknownError) and error.name is not None
+    name = str(error.name) if isinstance(error, OutcomeUnknownError) else ""
+    entry = GivenUp(storage=change.storage, name=name, ledger=change.ledger, notes=notes)
+    await to_the_end(remove([entry]) if may_be_there else forget([entry]))
+
+
+def _made(change: _Change, name: str, notes: list[Note]) -> Made:
     state, key, upload = change.state, change.column.key, change.value
     again = upload if can_be_sent_again(upload) else _Spent(str(upload.filename))
 
@@ -183,29 +232,48 @@ def _made(change: _Change, name: str) -> Made:
         else:  # setattr would begin another transaction, inside the end of this one
             state.dict[key] = again
 
-    return Made(storage=change.storage, name=name, put_back=put_back)
+    return Made(
+        storage=change.storage, name=name, ledger=change.ledger, notes=notes, put_back=put_back
+    )
 
 
-def _enter(session: Session, changes: list[_Change], made: list[Made]) -> None:
+def _enter(session: Session, changes: list[_Change]) -> None:
     """Lock the rows, only now that all is uploaded, and note what they give up."""
     journal = journal_to_write(session)
-    given_up: list[tuple[Storage, str]] = []
+    kept = {change.result.name for change in changes if change.result is not None}
     for change in sorted(changes, key=_lock_order):
-        connection = session.connection(bind_arguments={"mapper": change.state.mapper})
+        mapper = change.state.mapper
+        connection = session.connection(bind_arguments={"mapper": mapper})
         journal.watch(connection)
         if change.state.persistent:
             current = _locked(connection, change.state, change.column)
-            if current and current != change.result:
-                given_up.append((change.storage, current))
-    level = _level(session)
-    for entry in made:
-        entry.level = level
-    journal.made += made
-    for storage, name in given_up:
-        journal.give_up(storage, name, level)
-    for change in changes:
+            if current and current not in kept:
+                _give_up(session, connection, mapper, change.column, current)
         if change.result is not None:
-            journal.keep(change.result.name)
+            _keep(connection, journal.keep(change.result.name))
+        if change.made is not None:
+            _claim(connection, change.made)
+            change.made.level = _level(session)
+    journal.made += _made_by(changes)
+
+
+def _keep(connection: Connection, entries: list[GivenUp]) -> None:
+    """Take away what is noted of files that a row has again."""
+    for entry in entries:
+        if entry.ledger is not None and not entry.ledger.withdraw(connection, entry.notes):
+            run(forget([entry]))
+
+
+def _claim(connection: Connection, entry: Made) -> None:
+    """Take a new file's notes away with this transaction, unless `reap` has been there first."""
+    ledger = entry.ledger
+    if ledger is None or ledger.withdraw(connection, entry.notes):
+        entry.is_cleared = True
+    elif run(ledger.count(entry.notes)) < len(entry.notes):
+        raise StorageTimeoutError(
+            f"{entry.name}: `reap` took this upload for a leftover, as it was under way for so "
+            "long: send it again"
+        )
 
 
 def _lock_order(change: _Change) -> tuple[str, str]:
@@ -250,9 +318,7 @@ def _before_delete(mapper: Mapper[Any], connection: Connection, row: object) -> 
         session = object_session(row)
         assert session is not None  # it is flushing
         if name := _locked(connection, sa.inspect(row), column):
-            journal = journal_to_write(session)
-            journal.watch(connection)
-            journal.give_up(resolve(column.type.storage), name, _level(session))
+            _give_up(session, connection, mapper, column, name)
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -267,9 +333,32 @@ def _before_bulk_delete(execution: ORMExecuteState) -> None:
     for column in file_columns(mapper):
         session.flush()
         connection = session.connection(bind_arguments={"mapper": mapper})
-        journal = journal_to_write(session)
-        journal.watch(connection)
         for parameters in given if isinstance(given, list) else [given]:
             for name in _locked_names(connection, mapper, column, where, parameters):
                 if name:
-                    journal.give_up(resolve(column.type.storage), name, _level(session))
+                    _give_up(session, connection, mapper, column, name)
+
+
+def _give_up(
+    session: Session, connection: Connection, mapper: Mapper[Any], column: FileColumn, name: str
+) -> None:
+    """Delete a file once the transaction is committed."""
+    journal, ledger = journal_to_write(session), _ledger(session, mapper)
+    journal.watch(connection)
+    notes: list[Note] = []
+    if ledger is not None:
+        notes.append(column.note(name))
+        ledger.note(connection, notes[0])
+    journal.given_up.append(
+        GivenUp(
+            storage=resolve(column.type.storage),
+            name=name,
+            ledger=ledger,
+            notes=notes,
+            level=_level(session),
+        )
+    )
+
+
+def _ledger(session: Session, mapper: Mapper[Any]) -> Ledger | None:
+    return ledger_of(session.get_bind(mapper), cast("sa.Table", mapper.local_table).metadata)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from openviper import db
 from openviper.conf import settings
 from openviper.storage import FileSystemStorage, MemoryStorage, Storage, default_storage
-from tests.db.uploads import Base
+from tests.db.uploads import Base, notes
 
 
 @pytest.fixture(params=["filesystem", "memory"])
@@ -34,4 +35,7 @@ async def engine(tmp_path: Path, storage: Storage) -> AsyncIterator[AsyncEngine]
         async with opened.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
         yield opened
+        async for found in db.reap(older_than=timedelta(0)):
+            assert found.outcome != "failed", found
+        assert await notes() == []
         await db.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, selectinload
 
-from openviper.db import FieldFile, transaction
+from openviper.db import FieldFile, reap, transaction
 from openviper.storage import Storage
 from tests.db.uploads import (
     Base,
@@ -38,6 +39,11 @@ async def saved(title: str = "a", data: bytes = b"old") -> Document:
     document = Document(title=title, file=Upload("old.txt", data))
     await document.save()
     return document
+
+
+async def reap_all() -> None:
+    async for found in reap(older_than=timedelta(0)):
+        assert found.outcome != "failed", found
 
 
 async def test_a_committed_row_has_its_file(storage: Storage) -> None:
@@ -569,6 +575,8 @@ async def test_a_commit_of_unknown_outcome_deletes_nothing_and_is_logged(
     assert "outcome of a commit is unknown" in caplog.text
     assert old in caplog.text
     assert found.file.name in caplog.text
+    await reap_all()
+    assert await names(storage) == [found.file.name]
 
 
 async def test_a_commit_that_sqlite_did_not_do_is_rolled_back(
@@ -594,8 +602,8 @@ async def test_a_cancelled_commit_never_leaves_a_row_without_its_file(
         fault.setattr(dialect, "do_commit", cancelled)
         with pytest.raises(asyncio.CancelledError):
             await task
-    for document in await Document.objects.all():
-        assert await document.file.exists()
+    await reap_all()
+    assert await names(storage) == [document.file for document in await Document.objects.all()]
 
 
 async def test_an_outer_transaction_decides_over_the_files_of_a_joined_session(
@@ -608,6 +616,7 @@ async def test_an_outer_transaction_decides_over_the_files_of_a_joined_session(
             await session.delete(document)
             await session.commit()
         await outer.rollback()
+    await reap_all()
     assert await names(storage) == [(await Document.objects.get()).file]
 
 
@@ -620,12 +629,16 @@ async def test_a_file_that_can_not_be_deleted_does_not_fail_a_commit(
     async def fail(*_: object) -> None:
         raise Failure
 
-    monkeypatch.setattr(type(storage), "delete_many", fail)
     document.file = Upload("new.txt")
-    await document.save()
+    with monkeypatch.context() as fault:
+        fault.setattr(type(storage), "delete_many", fail)
+        await document.save()
     assert old in caplog.text
     assert (await Document.objects.get()).file == document.file
+    await reap_all()
+    assert await names(storage) == [document.file]
 
 
 async def test_the_tables_are_those_of_the_user_too() -> None:
-    assert set(Base.metadata.tables) == {"parents", "children"}
+    added = {"openviper_pending_files"}  # by `pending_files(Base.metadata)`
+    assert set(Base.metadata.tables) == {"parents", "children"} | added

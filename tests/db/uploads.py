@@ -7,12 +7,22 @@ import io
 import struct
 import zlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from openviper.db import FieldFile, FileType, ImageFile, ImageType, fields
-from openviper.db.models import Model
+from openviper.db import (
+    FieldFile,
+    FileType,
+    ImageFile,
+    ImageType,
+    Model,
+    engine,
+    fields,
+    pending,
+    pending_files,
+)
 from openviper.storage import Storage
 
 
@@ -85,6 +95,9 @@ class Base(DeclarativeBase):
     """Be the base of a user who knows SQLAlchemy and nothing of openviper."""
 
 
+pending_files(Base.metadata)
+
+
 class Parent(Base):
     __tablename__ = "parents"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -117,6 +130,13 @@ def png(width: int, height: int) -> bytes:
 async def names(storage: Storage) -> list[str]:
     """Return the names of all files."""
     return [info.name async for info in storage.files()]
+
+
+async def notes() -> list[pending.Note]:
+    """Return what is noted in the database of files that may have no row."""
+    ledger = pending.ledger_of((await engine()).sync_engine, Model.metadata)
+    assert ledger is not None
+    return await ledger.notes(before=datetime.max.replace(tzinfo=UTC))
 
 
 def held(document: Document) -> object:
