@@ -28,6 +28,7 @@ def main(programs: str, port: str, folder: str) -> None:
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "max_connections": "400",  # each process of pytest-xdist has pools of its own
+        "max_prepared_transactions": "50",
         "fsync": "off",  # nobody wants the data after a crash
         "full_page_writes": "off",
         "synchronous_commit": "off",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import struct
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 __all__ = ["answers"]
 
@@ -38,8 +38,9 @@ def _gets(address: SplitResult, path: str) -> bool:
 
 
 def _greets(address: SplitResult) -> bool:
-    """Tell whether a first message is answered, be it by a refusal of this nameless user."""
-    message = struct.pack("!I", PROTOCOL) + b"user\0\0\0"
+    """Tell whether a user is asked for the password, or is refused for good."""
+    user = unquote(address.username or "").encode()
+    message = struct.pack("!I", PROTOCOL) + b"user\0" + user + b"\0\0"
     where = (address.hostname or "", address.port or 5432)
     with socket.create_connection(where, timeout=PROBE_SECONDS) as connection:
         connection.sendall(struct.pack("!I", 4 + len(message)) + message)

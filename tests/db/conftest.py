@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from openviper import db
 from openviper.conf import settings
 from openviper.storage import FileSystemStorage, MemoryStorage, Storage, default_storage
-from servers import start
+from servers import running
 from tests.db.places import EVERYWHERE, Place
 from tests.db.uploads import Base
 
@@ -22,13 +22,13 @@ from tests.db.uploads import Base
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[URL]:
     """Give the address of a database that is this process's alone."""
-    running = start("postgres")
     name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(running.server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield make_url(running.server.url).set(database=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-    running.stop()
+    with running("postgres") as servers:
+        server = servers["postgres"].url
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+            yield make_url(server).set(database=name)
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(params=EVERYWHERE, ids=str)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -267,6 +269,33 @@ def test_postgres_that_is_not_installed_is_named_and_the_others_run(tmp_path: Pa
     assert done.stdout == "ran\n"
     assert done.stderr.splitlines()[0].startswith("servers: postgres is not available")
     assert "apt-get install postgresql" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "serves"),
+    [
+        (b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0", True),
+        (b"E\0\0\0\x20SFATAL\0C28000\0Mno entry\0\0", True),
+        (b"E\0\0\0\x20SFATAL\0C57P03\0Mstarting\0\0", False),
+        (b"", False),
+    ],
+)
+def test_postgres_serves_when_it_no_longer_says_that_it_starts(reply: bytes, serves: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer_one() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                asked.append(connection.recv(1024))
+                connection.sendall(reply)
+
+        asked: list[bytes] = []
+        thread = threading.Thread(target=answer_one)
+        thread.start()
+        port = listening.getsockname()[1]
+        assert answers(f"postgresql://m%40e:secret@127.0.0.1:{port}/test", "") is serves
+        thread.join()
+    assert asked[0].endswith(b"user\0m@e\0\0")
 
 
 def test_an_address_that_nobody_answers_is_named_without_its_password(
