@@ -1,7 +1,7 @@
-"""Real servers for the tests, the demo and people: moto, versitygw, fake-gcs-server, Azurite.
+"""Real servers for tests and people: moto, versitygw, fake-gcs-server, Azurite, PostgreSQL.
 
 Each is the address that its environment variable gives (see `docker-compose.yml`), or else
-a process of its own on a free port of 127.0.0.1, installed on first use.
+a process of its own on a free port of 127.0.0.1, installed on first use (not PostgreSQL).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
     "start",
 ]
 
-KINDS = ("moto", "versitygw", "gcs", "azurite")
+KINDS = ("moto", "versitygw", "gcs", "azurite", "postgres")
 
 
 @contextmanager

@@ -13,13 +13,14 @@ from types import FrameType
 from servers import KINDS, Server, ServerUnavailable, running
 from servers.cache import cache_root, say
 from servers.kinds import BY_NAME
+from servers.server import Kind
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m servers",
-        description="Run the storage servers that the tests and the demo use, until Ctrl-C.",
+        description="Run the servers that the tests and the demo use, until Ctrl-C.",
     )
     actions = parser.add_subparsers(dest="action", metavar="[install | run -- COMMAND…]")
     actions.add_parser("install", help="only install them")
@@ -43,16 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def install() -> int:
-    """Install what is missing of all servers."""
-    for kind in KINDS:
-        BY_NAME[kind].install()
-    say(f"all installed; the cache is {cache_root()}")
+    """Install what is missing of all servers that can be installed here."""
+    for name in _available():
+        kind = BY_NAME[name]
+        if kind.everywhere:
+            kind.install()
+    say(f"installed all that can be; the cache is {cache_root()}")
     return 0
 
 
 def serve() -> int:
     """Run all servers and print where they are, until a signal comes."""
-    with running(*KINDS) as servers:
+    with running(*_available()) as servers:
         print(_table(servers), flush=True)
         try:
             while True:
@@ -64,7 +67,7 @@ def serve() -> int:
 
 def run_command(command: Sequence[str]) -> int:
     """Run a command beside all servers and return its exit status."""
-    with running(*KINDS) as servers:
+    with running(*_available()) as servers:
         try:
             process = subprocess.Popen(command, env={**os.environ, **_addresses(servers)})
         except OSError as error:
@@ -75,6 +78,23 @@ def run_command(command: Sequence[str]) -> int:
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         status = process.wait()
     return status if status >= 0 else 128 - status
+
+
+def _available() -> list[str]:
+    """Return all kinds but those that are not here and that nothing here installs."""
+    return [name for name in KINDS if _is_available(BY_NAME[name])]
+
+
+def _is_available(kind: Kind) -> bool:
+    """Tell whether to run a server; say why not, as what needs it will fail."""
+    if kind.everywhere or os.environ.get(kind.variable):
+        return True
+    try:
+        kind.install()
+    except ServerUnavailable as error:
+        say(str(error))
+        return False
+    return True
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
@@ -89,7 +109,7 @@ def _addresses(servers: Mapping[str, Server]) -> dict[str, str]:
 
 def _table(servers: Mapping[str, Server]) -> str:
     rows = [(server.name, server.url, server.version) for server in servers.values()]
-    lines = [f"{name:<11}{url:<25}{version}" for name, url, version in rows]
+    lines = [f"{name:<11}{url:<24} {version}" for name, url, version in rows]
     exports = [f"export {name}={url}" for name, url in _addresses(servers).items()]
     return "\n".join([*lines, "", *exports])
 

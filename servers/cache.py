@@ -21,13 +21,13 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openviper"
 
 
-def run_directory(name: str) -> Path:
+def run_directory(name: str, parent: Path | None = None) -> Path:
     """Make a directory for one run of a server: its log and its data.
 
-    It is here and not in /tmp because that is often held in memory, and had no extended
-    attributes there before Linux 6.6, which versitygw needs.
+    Where no other parent is given it is here and not in /tmp because that is often held in
+    memory, and had no extended attributes there before Linux 6.6, which versitygw needs.
     """
-    parent = cache_root() / "run"
+    parent = parent or cache_root() / "run"
     parent.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
 

@@ -6,9 +6,11 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
+from servers import cluster
 from servers.cache import cache_root, cached, say
 from servers.server import ServerUnavailable
 from servers.toolchains import GO, NODE, checked_run, search_path
@@ -20,6 +22,8 @@ __all__ = [
     "azurite",
     "fake_gcs_server",
     "moto",
+    "postgres",
+    "postgres_version",
     "versitygw",
 ]
 
@@ -27,6 +31,7 @@ FAKE_GCS_VERSION = "1.56.1"
 VERSITYGW_VERSION = "1.8.0"
 AZURITE_VERSION = "3.35.0"  # the last that runs on Node.js 18 and 20; see azurite/package.json
 AZURITE_PACKAGE = Path(__file__).parent / "azurite"
+DEBIANS_POSTGRES = Path("/usr/lib/postgresql")
 
 
 def moto() -> list[str]:
@@ -60,6 +65,29 @@ def azurite() -> list[str]:
 
     root = cached("azurite", _azurite_key(), build)
     return [node, str(root / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js")]
+
+
+def postgres() -> list[str]:
+    """Return the command of the newest PostgreSQL here, which nothing here installs."""
+    return [sys.executable, "-I", "-S", cluster.__file__, str(_postgres_programs())]
+
+
+def postgres_version() -> str:
+    """Return the version of PostgreSQL that is run."""
+    command = [str(_postgres_programs() / "postgres"), "--version"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return said.split()[2]  # postgres (PostgreSQL) 15.14 (Debian …)
+
+
+def _postgres_programs() -> Path:
+    """Return the folder of PostgreSQL's programs: Debian's, which is not in PATH, or PATH's."""
+    found = sorted(DEBIANS_POSTGRES.glob("*/bin/initdb"), key=lambda p: float(p.parents[1].name))
+    in_path = shutil.which("initdb")
+    if not found and in_path is None:
+        raise ServerUnavailable(
+            "postgres", "it is not installed: apt-get install postgresql, or the like"
+        )
+    return (found[-1] if found else Path(in_path or "").resolve()).parent
 
 
 def _npm(node: str) -> list[str]:

@@ -1,14 +1,17 @@
-"""The four servers: how each is started, probed and reached."""
+"""The servers: how each is started, probed and reached."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import secrets
+import signal
+import tempfile
 from pathlib import Path
 
-from servers import install
+from servers import cluster, install
 from servers.server import Kind
 
-__all__ = ["AZURITE", "BY_NAME", "GCS", "MOTO", "VERSITYGW"]
+__all__ = ["AZURITE", "BY_NAME", "GCS", "MOTO", "POSTGRES", "VERSITYGW"]
 
 REGION = "us-east-1"
 VERSITYGW_ACCESS_KEY = "versity"
@@ -19,6 +22,7 @@ AZURITE_ACCOUNT = "devstoreaccount1"
 AZURITE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
+POSTGRES_PASSWORD = secrets.token_hex(16)
 
 
 def _moto_arguments(port: int, _data: Path) -> list[str]:
@@ -42,6 +46,10 @@ def _azurite_arguments(port: int, _data: Path) -> list[str]:
     # The SDK speaks newer versions of the protocol than any released Azurite knows.
     quiet = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
     return [*serving, "--inMemoryPersistence", *quiet]
+
+
+def _postgres_arguments(port: int, data: Path) -> list[str]:
+    return [str(port), str(data)]
 
 
 def _s3_credentials(access_key: str, secret_key: str) -> dict[str, str]:
@@ -105,4 +113,18 @@ AZURITE = Kind(
     credentials=_azurite_credentials,
     environment={"AZURITE_ACCOUNTS": f"{AZURITE_ACCOUNT}:{AZURITE_KEY}"},
 )
-BY_NAME = {kind.name: kind for kind in (MOTO, VERSITYGW, GCS, AZURITE)}
+POSTGRES = Kind(
+    name="postgres",
+    variable="OPENVIPER_TEST_POSTGRES",
+    probe="",
+    version=install.postgres_version,
+    install=install.postgres,
+    arguments=_postgres_arguments,
+    credentials=lambda _url: {},  # they are in the URL
+    environment={"POSTGRES_PASSWORD": POSTGRES_PASSWORD},
+    address=f"postgresql://{cluster.USER}:{POSTGRES_PASSWORD}@127.0.0.1:{{port}}/postgres",
+    parent=Path(tempfile.gettempdir()),  # its user can't enter root's cache
+    stop=signal.SIGINT,  # after a SIGTERM it waits for its clients
+    everywhere=False,
+)
+BY_NAME = {kind.name: kind for kind in (MOTO, VERSITYGW, GCS, AZURITE, POSTGRES)}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from servers.cache import run_directory
+from servers.probes import answers
 from servers.process import ServerProcess
 from servers.server import Kind, Server, ServerUnavailable
 
@@ -18,7 +17,6 @@ __all__ = ["RunningServer", "start_all", "start_one"]
 
 START_SECONDS = 60.0  # a loaded machine's first start of moto; usually all take one second
 GIVEN_SECONDS = 10.0  # for a server that somebody else has started
-PROBE_SECONDS = 2.0
 PAUSE_SECONDS = 0.03
 
 
@@ -34,11 +32,12 @@ class RunningServer:
         """Return once the server answers, or raise `ServerUnavailable` with its log."""
         allowed = START_SECONDS if self.process else GIVEN_SECONDS
         deadline = time.monotonic() + allowed
-        while not _answers(self.server.url, self._kind.probe):
+        while not answers(self.server.url, self._kind.probe):
             if self.process and self.process.has_ended():
                 raise self._unavailable("ended while starting")
             if time.monotonic() > deadline:
-                raise self._unavailable(f"no answer from {self.server.url} in {allowed:g} s")
+                where = self.server.url.rpartition("@")[2]  # without a password
+                raise self._unavailable(f"no answer from {where} in {allowed:g} s")
             time.sleep(PAUSE_SECONDS)
 
     def stop(self) -> None:
@@ -92,13 +91,14 @@ def _spawn(kind: Kind) -> RunningServer:
         return RunningServer(kind, server=server, process=None)
     command = kind.install()
     port = _free_port()
-    directory = run_directory(kind.name)
+    directory = run_directory(kind.name, kind.parent)
     process = ServerProcess(
         [*command, *kind.arguments(port, directory / "data")],
         directory=directory,
         environment=kind.environment,
+        stop=kind.stop,
     )
-    server = _server(kind, f"http://127.0.0.1:{port}", kind.version())
+    server = _server(kind, kind.address.format(port=port), kind.version())
     return RunningServer(kind, server=server, process=process)
 
 
@@ -125,18 +125,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _answers(url: str, path: str) -> bool:
-    """Tell whether a GET is answered below 500, without any proxy between."""
-    address = urlsplit(url)
-    secure = address.scheme == "https"
-    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = connect(address.hostname or "", address.port, timeout=PROBE_SECONDS)
-    try:
-        connection.request("GET", address.path + path)
-        return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

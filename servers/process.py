@@ -23,7 +23,12 @@ class ServerProcess:
     """Hold a server that runs under a keeper, and so never outlives this process."""
 
     def __init__(
-        self, command: Sequence[str], *, directory: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        stop: signal.Signals,
     ) -> None:
         self.directory = directory
         self.log = directory / "log"
@@ -31,7 +36,7 @@ class ServerProcess:
         data.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, str(data), *command],
+                [sys.executable, "-I", "-S", keeper.__file__, str(data), stop.name, *command],
                 env={**os.environ, **environment},
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -59,7 +64,7 @@ class ServerProcess:
         self._keeper.stdin.close()
 
     def end(self) -> None:
-        """End the server and all that it started: SIGTERM, then SIGKILL for the group."""
+        """End the server and all that it started: asked first, then SIGKILL for the group."""
         self.ask_to_end()
         with suppress(subprocess.TimeoutExpired):
             self._keeper.wait(PATIENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,8 +40,10 @@ class Kind:
     """Describe how one sort of server is obtained, started and reached.
 
     `variable` is the environment variable that names one already running; `probe` is a
-    path that answers below 500 once the server serves; `install` returns the start of its
-    command line, and `arguments` the rest, for a port and an empty directory of its own.
+    path that answers below 500 once an HTTP server serves; `install` returns the start of its
+    command line, and `arguments` the rest, for a port and an empty directory of its own, which
+    is made in `parent` (None is the cache); `stop` asks it to end. What is not `everywhere`
+    nothing here installs, and `python -m servers` goes on without it.
     """
 
     name: str
@@ -51,3 +54,7 @@ class Kind:
     arguments: Callable[[int, Path], Sequence[str]]
     credentials: Callable[[str], Mapping[str, str]]
     environment: Mapping[str, str] = field(default_factory=dict)
+    address: str = "http://127.0.0.1:{port}"
+    parent: Path | None = None
+    stop: signal.Signals = signal.SIGTERM
+    everywhere: bool = True

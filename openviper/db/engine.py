@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from openviper.conf import settings
@@ -99,7 +99,7 @@ async def _connect(url: str) -> AsyncGenerator[AsyncEngine, None]:
 def _create(url: str) -> AsyncEngine:
     try:
         return create_async_engine(make_url(url))
-    except (ArgumentError, ModuleNotFoundError) as error:
+    except (ArgumentError, InvalidRequestError, ModuleNotFoundError) as error:
         kind = type(error).__name__
     # Outside the `except`: the error may show the URL, and that the password.
     raise ImproperlyConfigured(

@@ -77,7 +77,11 @@ class Journal:
             for name in _COMMITS:
                 event.remove(connection, name, self._commits)
 
-    def _commits(self, *_: object) -> None:
+    def _commits(self, connection: Connection, *two_phase: object) -> None:
+        if connection.dialect.name == "postgresql" and not two_phase:
+            # After a statement that failed it answers COMMIT with ROLLBACK, which no driver
+            # takes for an error. Any other statement is refused then.
+            connection.exec_driver_sql("SELECT 1")
         self.committing = True
 
     def keep(self, name: str) -> list[GivenUp]:
@@ -249,12 +253,23 @@ def _note_refusal(context: ExceptionContext) -> None:
     if connection is None or journal is None or not journal.committing or not answered:
         return
     if connection.dialect.name != "sqlite":
-        journal.refused = isinstance(context.sqlalchemy_exception, IntegrityError)
+        journal.refused = _is_refusal(context.sqlalchemy_exception)
     elif _sqlite_is_in_transaction(connection):
         journal.refused = True
         # SQLAlchemy 2.1.9 gives the connection back to its pool with the transaction open,
         # and whoever commits there next would commit these rows, without their files.
         connection.dialect.do_rollback(connection.connection)
+
+
+def _is_refusal(error: object) -> bool:
+    """Tell whether an answer to COMMIT says that all was rolled back.
+
+    By its SQLSTATE: data exception, integrity, rollback, an error of PL/pgSQL, as triggers raise
+    them. Others may come after the commit, when a server is shut down or its disk is full.
+    """
+    code = str(getattr(getattr(error, "orig", None), "sqlstate", ""))
+    refused = code[:2] in {"22", "23", "40", "P0"} and code != "40003"  # completion unknown
+    return refused or isinstance(error, IntegrityError)
 
 
 def _sqlite_is_in_transaction(connection: Connection) -> bool:

@@ -203,9 +203,12 @@ class Model(DeclarativeBase):
         state: InstanceState[Any] = sa.inspect(self)
         for prop in state.mapper.column_attrs:
             value, kind = state.dict.get(prop.key), prop.columns[0].type
-            most = kind.length if isinstance(kind, sa.String) else None
-            if most is not None and isinstance(value, str) and len(value) > most:
-                raise ValidationError(f"{prop.key} has over {most} characters")
+            if not isinstance(kind, sa.String) or not isinstance(value, str):
+                continue
+            if kind.length is not None and len(value) > kind.length:
+                raise ValidationError(f"{prop.key} has over {kind.length} characters")
+            if "\0" in value:  # PostgreSQL has no such text
+                raise ValidationError(f"{prop.key} has a NUL character")
 
     def __repr__(self) -> str:
         return f"<{type(self).__qualname__} {sa.inspect(self).identity}>"

@@ -148,7 +148,7 @@ class Ledger:
 def ledger_of(bind: Engine | Connection, metadata: sa.MetaData) -> Ledger | None:
     """Return the ledger of a database; None where it has none, or ends with the process."""
     table = metadata.tables.get(_TABLE)
-    engine = bind.engine
+    engine = _root(bind.engine)
     is_beside = engine.dialect.name == "sqlite"
     if table is None or (is_beside and not _has_file(engine.url)):
         return None
@@ -157,6 +157,11 @@ def ledger_of(bind: Engine | Connection, metadata: sa.MetaData) -> Ledger | None
         if vars(engine).setdefault(_ATTRIBUTE, own) is own:  # there it goes where its engine goes
             event.listen(engine, "engine_disposed", _with_it(own))
     return Ledger(table=table, engine=vars(engine)[_ATTRIBUTE], is_beside=is_beside)
+
+
+def _root(engine: Engine) -> Engine:
+    """Return the engine of which this one is only a view with other options, if it is."""
+    return _root(vars(engine)["_proxied"]) if "_proxied" in vars(engine) else engine
 
 
 def _second(engine: Engine) -> Engine:

@@ -287,12 +287,18 @@ def _level(session: Session) -> SessionTransaction:
     return level
 
 
-def _locked(connection: Connection, state: InstanceState[Any], column: FileColumn) -> str | None:
+def _locked(
+    connection: Connection,
+    state: InstanceState[Any],
+    column: FileColumn,
+    *,
+    deleting: bool = False,
+) -> str | None:
     """Lock a row and return the name that it has now: the one loaded may be out of date."""
     mapper: Mapper[Any] = state.mapper
     identity = state.identity or ()
     where = [key == value for key, value in zip(mapper.primary_key, identity, strict=True)]
-    names = _locked_names(connection, mapper, column, where)
+    names = _locked_names(connection, mapper, column, where, deleting=deleting)
     return names[0] if names else None
 
 
@@ -302,13 +308,17 @@ def _locked_names(
     column: FileColumn,
     where: Sequence[Any],
     parameters: Any = None,  # Any: as `Connection.execute` takes them
+    *,
+    deleting: bool = True,
 ) -> list[str | None]:
     if connection.dialect.name == "sqlite":  # has no FOR UPDATE: any write locks the database
         key = mapper.primary_key[0]
         lock = sa.update(key.table).where(*where).values({key: key})
         connection.execute(lock, parameters)
     names = sa.select(mapper.columns[column.key]).select_from(mapper.persist_selectable)
-    return list(connection.scalars(names.where(*where).with_for_update(), parameters))
+    # As UPDATE locks: rows that refer to this one may be inserted meanwhile.
+    locked = names.where(*where).with_for_update(key_share=not deleting)
+    return list(connection.scalars(locked, parameters))
 
 
 @event.listens_for(Mapper, "before_delete")
@@ -317,7 +327,7 @@ def _before_delete(mapper: Mapper[Any], connection: Connection, row: object) -> 
     for column in file_columns(mapper):
         session = object_session(row)
         assert session is not None  # it is flushing
-        if name := _locked(connection, sa.inspect(row), column):
+        if name := _locked(connection, sa.inspect(row), column, deleting=True):
             _give_up(session, connection, mapper, column, name)
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from openviper.conf import settings
 from openviper.db import FieldFile, FileType, ImageFile, fields
-from openviper.db.models import Model, create_tables
+from openviper.db.models import Model
 from openviper.exceptions import ValidationError
 from openviper.storage import (
     FileSystemStorage,
@@ -34,7 +34,8 @@ from openviper.storage import (
     TooLargeError,
     default_storage,
 )
-from tests.db.uploads import Base, Child, Document, Note, Part, Photo, Upload, names, png
+from tests.db.places import plain
+from tests.db.uploads import Child, Document, Note, Part, Photo, Upload, names, png
 
 
 async def by_owner(row: Owned, filename: str) -> str:
@@ -417,9 +418,8 @@ class TestPlainSession:
 
     engines: ClassVar[list[sa.Engine]] = []
 
-    def test_files_are_stored_without_a_loop(self, tmp_path: Path) -> None:
-        engine = sa.create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
-        Base.metadata.create_all(engine)
+    def test_files_are_stored_without_a_loop(self, database: str) -> None:
+        engine = sa.create_engine(plain(sa.make_url(database)))
         storage = MemoryStorage()
         with default_storage.override(storage):
             with Session(engine, expire_on_commit=False) as session:
@@ -434,9 +434,8 @@ class TestPlainSession:
         engine.dispose()
 
 
-async def test_a_plain_session_inside_a_loop_is_refused(tmp_path: Path, storage: Storage) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
-    Base.metadata.create_all(engine)
+async def test_a_plain_session_inside_a_loop_is_refused(database: str, storage: Storage) -> None:
+    engine = sa.create_engine(plain(sa.make_url(database)))
     with Session(engine) as session:
         session.add(Child(id=1, file=Upload("a.txt")))
         with pytest.raises(RuntimeError, match="use AsyncSession"):
@@ -445,7 +444,7 @@ async def test_a_plain_session_inside_a_loop_is_refused(tmp_path: Path, storage:
     assert await names(storage) == []
 
 
-def test_models_work_in_one_loop_after_another_and_in_threads(tmp_path: Path) -> None:
+def test_models_work_in_one_loop_after_another_and_in_threads(database: str) -> None:
     storage = MemoryStorage()
     failures: list[BaseException] = []
 
@@ -460,8 +459,7 @@ def test_models_work_in_one_loop_after_another_and_in_threads(tmp_path: Path) ->
             failures.append(error)
 
     default_storage.configure(storage)
-    with settings.override(DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path / 'loops.db'}"):
-        asyncio.run(create_tables())
+    with settings.override(DATABASE_URL=database):
         asyncio.run(save("first"))
         threads = [threading.Thread(target=thread, args=(f"{n}",)) for n in range(4)]
         for started in threads:

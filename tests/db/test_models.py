@@ -25,7 +25,7 @@ from openviper import db
 from openviper.conf import settings
 from openviper.db import FieldFile, ImageFile, fields, transaction
 from openviper.db.models import Model, Query
-from openviper.exceptions import ImproperlyConfigured
+from openviper.exceptions import ImproperlyConfigured, ValidationError
 from openviper.storage import Storage
 from tests.db.uploads import Document, Note, Photo, Upload, names
 
@@ -197,6 +197,14 @@ async def test_a_foreign_key_is_held_by_sqlite_too() -> None:
         await Note(text="a", document_id=7).save()
 
 
+async def test_text_with_a_nul_is_refused_before_the_database(storage: Storage) -> None:
+    with pytest.raises(ValidationError, match="title has a NUL character"):
+        await Document(title="a\0b", file=Upload("a.txt")).save()
+    with pytest.raises(ValidationError, match="text has a NUL character"):
+        await Note(text="\0").save()
+    assert await names(storage) == []
+
+
 async def test_a_transaction_is_all_or_nothing() -> None:
     with pytest.raises(ZeroDivisionError):
         async with transaction():
@@ -226,7 +234,13 @@ async def test_a_file_in_a_transaction_of_its_own_setting(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "nosuch://me:s3cr3t@host/db", "sqlite+nosuch:///s3cr3t.db"]
+    "url",
+    [
+        "nonsense",
+        "nosuch://me:s3cr3t@host/db",
+        "sqlite+nosuch:///s3cr3t.db",
+        "sqlite:///not-async-s3cr3t.db",
+    ],
 )
 async def test_a_database_that_can_not_be_opened_is_a_setting_to_correct(url: str) -> None:
     with settings.override(DATABASE_URL=url), pytest.raises(ImproperlyConfigured) as caught:

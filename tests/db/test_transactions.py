@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from openviper.db import FieldFile, reap, transaction
 from openviper.storage import Storage
+from tests.db.places import on_sqlite, plain
 from tests.db.uploads import (
     Base,
     Child,
@@ -28,17 +29,12 @@ from tests.db.uploads import (
     Upload,
     held,
     names,
+    saved,
 )
 
 
 class Failure(Exception):  # noqa: N818 - it is the test's own
     """Be what goes wrong in a test."""
-
-
-async def saved(title: str = "a", data: bytes = b"old") -> Document:
-    document = Document(title=title, file=Upload("old.txt", data))
-    await document.save()
-    return document
 
 
 async def reap_all() -> None:
@@ -161,6 +157,19 @@ async def test_a_savepoint_that_is_rolled_back_takes_its_files_along(storage: St
         assert session.in_transaction()
     assert await names(storage) == [outer.file]
     assert await Document.objects.count() == 1
+
+
+async def test_a_refused_savepoint_takes_its_file_along_and_the_transaction_goes_on(
+    storage: Storage,
+) -> None:
+    first = await saved("taken")
+    async with transaction():
+        with pytest.raises(IntegrityError):
+            async with transaction():
+                await Document(title="taken", file=Upload("a.txt")).save()
+        second = await saved("free")
+    assert sorted(await names(storage)) == sorted([first.file, second.file])
+    assert await Document.objects.count() == 2
 
 
 async def test_a_replacement_in_a_savepoint_that_is_rolled_back_is_none(storage: Storage) -> None:
@@ -348,6 +357,21 @@ async def test_a_replacement_and_a_deletion_at_once_leave_nothing(storage: Stora
     assert await names(storage) == []
 
 
+async def test_who_replaces_and_who_deletes_at_once_leave_no_file_without_a_row(
+    storage: Storage,
+) -> None:
+    for title in "abc":
+        await saved(title)
+        mine, theirs = (
+            await Document.objects.get(title=title),
+            await Document.objects.get(title=title),
+        )
+        theirs.file = Upload("new.txt")
+        await asyncio.gather(mine.delete(), theirs.save(), return_exceptions=True)
+    assert await names(storage) == []
+    assert await Document.objects.count() == 0
+
+
 async def test_an_old_file_that_was_never_loaded_goes_too(
     engine: AsyncEngine, storage: Storage
 ) -> None:
@@ -410,18 +434,19 @@ async def test_a_plain_session_inside_a_loop_deletes_no_row_with_a_file(
     engine: AsyncEngine, storage: Storage
 ) -> None:
     document = await saved()
-    plain = sa.create_engine(f"sqlite:///{engine.url.database}")
-    with Session(plain) as session:
+    other = sa.create_engine(plain(engine.url))
+    with Session(other) as session:
         session.delete(session.get_one(Document, document.pk))
         with pytest.raises(RuntimeError, match="use AsyncSession"):
             session.commit()
-    plain.dispose()
+    other.dispose()
     assert await names(storage) == [(await Document.objects.get()).file]
 
 
 async def test_no_connection_waits_for_an_upload(engine: AsyncEngine) -> None:
     used: list[object] = []
-    event.listen(engine.sync_engine, "checkout", lambda *given: used.append(given))
+    event.listen(engine.sync_engine, "checkout", lambda _, record, __: used.append(record))
+    event.listen(engine.sync_engine, "checkin", lambda _, record: used.remove(record))
     stalling = Stalling("a.txt")
     task = asyncio.create_task(Document(title="a", file=stalling).save())
     await stalling.begun.wait()
@@ -515,7 +540,8 @@ async def test_a_refused_commit_is_known_in_each_of_many_engines(
     await create_deferred_table(engine)
     for _ in range(10):
         another = create_async_engine(engine.url)
-        event.listen(another.sync_engine, "connect", enforce_foreign_keys)
+        if engine.dialect.name == "sqlite":
+            event.listen(another.sync_engine, "connect", enforce_foreign_keys)
         await commit_what_is_refused(another)
         await another.dispose()
         del another
@@ -579,6 +605,7 @@ async def test_a_commit_of_unknown_outcome_deletes_nothing_and_is_logged(
     assert await names(storage) == [found.file.name]
 
 
+@on_sqlite
 async def test_a_commit_that_sqlite_did_not_do_is_rolled_back(
     engine: AsyncEngine, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

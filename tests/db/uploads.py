@@ -127,6 +127,13 @@ def png(width: int, height: int) -> bytes:
     return signature + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+async def saved(title: str = "a", data: bytes = b"old") -> Document:
+    """Return a document that is in the database, with its file."""
+    document = Document(title=title, file=Upload("old.txt", data))
+    await document.save()
+    return document
+
+
 async def names(storage: Storage) -> list[str]:
     """Return the names of all files."""
     return [info.name async for info in storage.files()]

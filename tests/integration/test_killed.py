@@ -7,10 +7,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from servers import Server
 from servers.buckets import create_s3_bucket
@@ -18,9 +21,20 @@ from servers.buckets import create_s3_bucket
 Environment = dict[str, str]
 
 
-@pytest.fixture(params=["sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
-    return {"OPENVIPER_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'db'}"}
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, server: Callable[[str], Server]
+) -> Iterator[Environment]:
+    if request.param == "sqlite":
+        yield {"OPENVIPER_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'db'}"}
+        return
+    address = server("postgres").url
+    name = f"killed_{uuid.uuid4().hex}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        url = make_url(address).set(drivername="postgresql+asyncpg", database=name)
+        yield {"OPENVIPER_DATABASE_URL": url.render_as_string(hide_password=False)}
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(params=["filesystem", "s3"])

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from servers import KINDS, RunningServer, ServerUnavailable
 from servers.cache import cached
 from servers.install import AZURITE_VERSION, FAKE_GCS_VERSION, VERSITYGW_VERSION
-from servers.kinds import BY_NAME
+from servers.kinds import BY_NAME, POSTGRES
 from servers.launch import start_all, start_one
+from servers.probes import answers
 from servers.server import Kind
 
 ROOT = Path(__file__).parents[2]
@@ -32,11 +38,22 @@ TRIVIAL = Kind(
     credentials=lambda url: {"endpoint": url},
 )
 LAUNCHER = """
+import sys
 import time
 from servers.launch import start_one
-from tests.servers.test_launch import TRIVIAL
-print(start_one(TRIVIAL).process.pid, flush=True)
+from tests.servers.test_launch import POSTGRES, TRIVIAL
+started = start_one(globals()[sys.argv[1]])
+print(started.process.pid, started.process.directory, started.server.url, flush=True)
 time.sleep(60)
+"""
+WITHOUT_POSTGRES = """
+import sys
+from pathlib import Path
+import servers.__main__, servers.install
+servers.install.DEBIANS_POSTGRES = Path("/nowhere")
+servers.__main__.KINDS = ["postgres"]
+assert servers.__main__.main(["run", "--", sys.executable, "-c", "print('ran')"]) == 0
+servers.start("postgres")
 """
 
 
@@ -44,7 +61,8 @@ time.sleep(60)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep logs and installs of these tests to themselves."""
     monkeypatch.setenv("OPENVIPER_CACHE", str(tmp_path))
-    monkeypatch.delenv(TRIVIAL.variable, raising=False)
+    for kind in (TRIVIAL, POSTGRES):
+        monkeypatch.delenv(kind.variable, raising=False)
     return tmp_path
 
 
@@ -191,14 +209,17 @@ def test_address_from_environment_without_a_server_is_named(
         start_one(TRIVIAL)
 
 
-def test_server_ends_with_a_launcher_that_is_killed() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", LAUNCHER], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as launcher:
+@pytest.mark.parametrize("kind", ["TRIVIAL", "POSTGRES"])
+def test_server_ends_with_a_launcher_that_is_killed(kind: str) -> None:
+    command = [sys.executable, "-c", LAUNCHER, kind]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as launcher:
         assert launcher.stdout is not None
-        group = int(launcher.stdout.readline())
+        group, directory, url = launcher.stdout.readline().split()
         launcher.kill()
-    wait_until_gone(group)
+    wait_until_gone(int(group))
+    assert not answers(url, "/")
+    assert not Path(directory, "data").exists()
+    shutil.rmtree(directory)  # with the log, which is left
 
 
 def test_server_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +237,75 @@ def test_server_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) 
     running = start_one(stubborn)
     running.stop()
     wait_until_gone(group_of(running))
+
+
+def test_postgres_lets_in_who_has_the_password_and_ends_whoever_is_connected() -> None:
+    running = start_one(POSTGRES)
+    assert running.process is not None
+    try:
+        with closing(psycopg.connect(running.server.url)) as connection:
+            row = connection.execute("SHOW server_version").fetchone()
+            assert row is not None
+            assert row[0].split()[0] == running.server.version
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                psycopg.connect(running.server.url, password="wrong")
+            running.process.end()
+        assert "received fast shutdown request" in running.process.log_tail()
+        assert "ended with status 0" in running.process.log_tail()
+        assert not (running.process.directory / "data").exists()
+    finally:
+        running.stop()
+
+
+def test_postgres_that_is_not_installed_is_named_and_the_others_run(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_POSTGRES],
+        env={**os.environ, "PATH": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "ran\n"
+    assert done.stderr.splitlines()[0].startswith("servers: postgres is not available")
+    assert "apt-get install postgresql" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "serves"),
+    [
+        (b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0", True),
+        (b"E\0\0\0\x20SFATAL\0C28000\0Mno entry\0\0", True),
+        (b"E\0\0\0\x20SFATAL\0C57P03\0Mstarting\0\0", False),
+        (b"", False),
+    ],
+)
+def test_postgres_serves_when_it_no_longer_says_that_it_starts(reply: bytes, serves: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer_one() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                asked.append(connection.recv(1024))
+                connection.sendall(reply)
+
+        asked: list[bytes] = []
+        thread = threading.Thread(target=answer_one)
+        thread.start()
+        port = listening.getsockname()[1]
+        assert answers(f"postgresql://m%40e:secret@127.0.0.1:{port}/test", "") is serves
+        thread.join()
+    assert asked[0].endswith(b"user\0m@e\0\0")
+
+
+def test_an_address_that_nobody_answers_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("servers.launch.GIVEN_SECONDS", 0.1)
+    monkeypatch.setenv(POSTGRES.variable, "postgresql://me:s3cr3t@127.0.0.1:1/test")
+    with pytest.raises(ServerUnavailable, match=r"127\.0\.0\.1:1/test .*TEST_POSTGRES") as caught:
+        start_one(POSTGRES)
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_cache_builds_a_version_once(cache: Path) -> None:
