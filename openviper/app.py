@@ -39,8 +39,8 @@ class OpenViper(Verbs, Starlette):
 
     Errors are answered in JSON, as `{"error": why}`: what a request has wrong, what `limits`
     forbid, and what a storage can't do. When the app starts, the storages of the settings are
-    made, so that a wrong setting stops it there; when it ends, they are closed, and the database
-    that `openviper.db` opened for its models.
+    made, and the engine of the database if there are models, so that a wrong setting stops it
+    there; when it ends, they are closed.
     """
 
     def __init__(
@@ -132,6 +132,7 @@ class OpenViper(Verbs, Starlette):
             stack.push_async_callback(_close_database)
             for alias in settings.STORAGES:
                 storages[alias]
+            await _open_database()
             if self._own_lifespan is not None:
                 await stack.enter_async_context(self._own_lifespan(self))
             for start in self._starts:
@@ -139,6 +140,13 @@ class OpenViper(Verbs, Starlette):
             for end in reversed(self._ends):
                 stack.push_async_callback(end)
             yield
+
+
+async def _open_database() -> None:
+    """Make the engine, if there are models: a wrong DATABASE_URL stops the app here."""
+    database = sys.modules.get("openviper.db")
+    if database is not None and database.Model.__subclasses__():
+        await database.engine()
 
 
 async def _close_database() -> None:

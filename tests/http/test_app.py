@@ -126,10 +126,24 @@ with OpenViper().test_client(): print("sqlalchemy" in sys.modules)
     assert ended.stdout == "False\n"
 
 
-def test_wrong_setting_stops_the_app_at_its_start() -> None:
+class Thing(db.Model):
+    """Be a model: an app that has none needs no database."""
+
+    class Meta:
+        table_name = "test_app_things"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("STORAGES", {"archive": "nothing.at.All"}, "archive"),
+        ("DATABASE_URL", "nothing at all", "DATABASE_URL"),
+    ],
+)
+def test_wrong_setting_stops_the_app_at_its_start(name: str, value: Any, named: str) -> None:
     with (
-        settings.override(STORAGES={"archive": "nothing.at.All"}),
-        pytest.raises(ImproperlyConfigured, match="archive"),
+        settings.override(**{name: value}),
+        pytest.raises(ImproperlyConfigured, match=named),
         OpenViper().test_client(),
     ):
         raise AssertionError
