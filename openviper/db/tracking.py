@@ -183,7 +183,7 @@ def _enter(session: Session, changes: list[_Change], made: list[Made]) -> None:
         connection = session.connection(bind_arguments={"mapper": change.state.mapper})
         journal.watch(connection)
         if change.state.persistent:
-            current = _locked(connection, change.state, change.column)
+            current = _locked(connection, change.state, change.column, deleting=False)
             if current and current != change.result:
                 given_up.append((change.storage, current))
     level = _level(session)
@@ -209,11 +209,7 @@ def _level(session: Session) -> SessionTransaction:
 
 
 def _locked(
-    connection: Connection,
-    state: InstanceState[Any],
-    column: FileColumn,
-    *,
-    deleting: bool = False,
+    connection: Connection, state: InstanceState[Any], column: FileColumn, *, deleting: bool
 ) -> str | None:
     """Lock a row and return the name that it has now: the one loaded may be out of date."""
     mapper: Mapper[Any] = state.mapper
@@ -230,7 +226,7 @@ def _locked_names(
     where: Sequence[Any],
     parameters: Any = None,  # Any: as `Connection.execute` takes them
     *,
-    deleting: bool = True,
+    deleting: bool,
 ) -> list[str | None]:
     if connection.dialect.name == "sqlite":  # has no FOR UPDATE: any write locks the database
         key = mapper.primary_key[0]
@@ -269,6 +265,6 @@ def _before_bulk_delete(execution: ORMExecuteState) -> None:
         journal = journal_to_write(session)
         journal.watch(connection)
         for parameters in given if isinstance(given, list) else [given]:
-            for name in _locked_names(connection, mapper, column, where, parameters):
+            for name in _locked_names(connection, mapper, column, where, parameters, deleting=True):
                 if name:
                     journal.give_up(resolve(column.type.storage), name, _level(session))
