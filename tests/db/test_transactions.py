@@ -13,6 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.pool import QueuePool
 
 from openviper.db import FieldFile, transaction
 from openviper.storage import Storage
@@ -438,12 +439,11 @@ async def test_a_plain_session_inside_a_loop_deletes_no_row_with_a_file(
 
 
 async def test_no_connection_waits_for_an_upload(engine: AsyncEngine) -> None:
-    used: list[object] = []
-    event.listen(engine.sync_engine, "checkout", lambda *given: used.append(given))
+    assert isinstance(engine.pool, QueuePool)
     stalling = Stalling("a.txt")
     task = asyncio.create_task(Document(title="a", file=stalling).save())
     await stalling.begun.wait()
-    assert used == []
+    assert engine.pool.checkedout() == 0
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
