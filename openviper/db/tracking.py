@@ -246,7 +246,7 @@ def _enter(session: Session, changes: list[_Change]) -> None:
         connection = session.connection(bind_arguments={"mapper": mapper})
         journal.watch(connection)
         if change.state.persistent:
-            current = _locked(connection, change.state, change.column)
+            current = _locked(connection, change.state, change.column, deleting=False)
             if current and current not in kept:
                 _give_up(session, connection, mapper, change.column, current)
         if change.result is not None:
@@ -288,11 +288,7 @@ def _level(session: Session) -> SessionTransaction:
 
 
 def _locked(
-    connection: Connection,
-    state: InstanceState[Any],
-    column: FileColumn,
-    *,
-    deleting: bool = False,
+    connection: Connection, state: InstanceState[Any], column: FileColumn, *, deleting: bool
 ) -> str | None:
     """Lock a row and return the name that it has now: the one loaded may be out of date."""
     mapper: Mapper[Any] = state.mapper
@@ -309,7 +305,7 @@ def _locked_names(
     where: Sequence[Any],
     parameters: Any = None,  # Any: as `Connection.execute` takes them
     *,
-    deleting: bool = True,
+    deleting: bool,
 ) -> list[str | None]:
     if connection.dialect.name == "sqlite":  # has no FOR UPDATE: any write locks the database
         key = mapper.primary_key[0]
@@ -344,7 +340,7 @@ def _before_bulk_delete(execution: ORMExecuteState) -> None:
         session.flush()
         connection = session.connection(bind_arguments={"mapper": mapper})
         for parameters in given if isinstance(given, list) else [given]:
-            for name in _locked_names(connection, mapper, column, where, parameters):
+            for name in _locked_names(connection, mapper, column, where, parameters, deleting=True):
                 if name:
                     _give_up(session, connection, mapper, column, name)
 

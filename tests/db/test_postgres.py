@@ -22,21 +22,16 @@ from tests.db.uploads import Document, Note, Upload, held, names, notes, saved
 
 pytestmark = on_postgres
 
-REFUSING_TRIGGER = (
-    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$BEGIN RAISE EXCEPTION 'refused'; END$$",
-    "CREATE CONSTRAINT TRIGGER refusing AFTER INSERT ON test_documents "
-    "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()",
-)
 WAITING = sa.text(
     "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
     "WHERE NOT granted AND datname = current_database()"
 )
+PATIENCE = 60.0  # seconds for what happens at once, unless something is wrong
 
 
 async def until_somebody_waits(engine: AsyncEngine) -> None:
     """Return once a transaction waits for a lock."""
-    async with engine.connect() as connection:
+    async with asyncio.timeout(PATIENCE), engine.connect() as connection:
         while not await connection.scalar(WAITING):
             await connection.rollback()
 
@@ -45,6 +40,19 @@ def state(error: pytest.ExceptionInfo[DBAPIError]) -> str | None:
     """Return the code that the server gave an error."""
     code: str | None = getattr(error.value.orig, "sqlstate", None)
     return code
+
+
+async def refuse_commits(engine: AsyncEngine, code: str) -> None:
+    """Let each COMMIT fail that inserted a document, with this SQLSTATE."""
+    function = f"BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{code}'; END"
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $${function}$$"
+        )
+        await connection.exec_driver_sql(
+            "CREATE CONSTRAINT TRIGGER refusing AFTER INSERT ON test_documents "
+            "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
 
 
 async def every_row_has_its_file_and_every_file_its_row(storage: Storage) -> bool:
@@ -70,21 +78,31 @@ async def test_a_transaction_that_failed_unnoticed_commits_nothing(storage: Stor
     assert (await Document.objects.get()).file == old
 
 
+@pytest.mark.parametrize("code", ["P0001", "22023", "23514"])
 async def test_a_trigger_that_refuses_a_commit_leaves_no_file_and_it_can_be_repeated(
-    engine: AsyncEngine, storage: Storage
+    engine: AsyncEngine, storage: Storage, code: str
 ) -> None:
-    async with engine.begin() as connection:
-        for statement in REFUSING_TRIGGER:
-            await connection.execute(sa.text(statement))
+    await refuse_commits(engine, code)
     document = Document(title="a", file=Upload("a.txt", b"again"))
     with pytest.raises(DBAPIError, match="refused"):
         await document.save()
     assert await names(storage) == []
     async with engine.begin() as connection:
-        await connection.execute(sa.text("DROP TRIGGER refusing ON test_documents"))
+        await connection.exec_driver_sql("DROP TRIGGER refusing ON test_documents")
     await document.save()
     assert await document.file.read() == b"again"
     assert await names(storage) == [document.file]
+
+
+@pytest.mark.parametrize("code", ["40003", "53100", "XX000"])
+async def test_an_answer_that_may_come_after_the_commit_keeps_the_file_and_says_so(
+    engine: AsyncEngine, storage: Storage, caplog: pytest.LogCaptureFixture, code: str
+) -> None:
+    await refuse_commits(engine, code)
+    with pytest.raises(DBAPIError, match="refused"):
+        await Document(title="a", file=Upload("a.txt")).save()
+    (kept,) = await names(storage)
+    assert f"outcome of a commit is unknown, so no file was deleted; new: {kept}" in caplog.text
 
 
 async def test_a_commit_that_can_not_be_serialized_leaves_no_file_and_can_be_repeated(
@@ -279,7 +297,8 @@ async def test_a_cancellation_in_the_commit_keeps_the_files_and_says_so(
     async with faulty(engine, "hold its answer") as proxy:
         document.file = Upload("new.txt", b"new")
         task = asyncio.create_task(document.save())
-        await proxy.committed.wait()
+        async with asyncio.timeout(PATIENCE):
+            await proxy.committed.wait()
         task.cancel()
         proxy.lose.set()
         with pytest.raises(asyncio.CancelledError):
