@@ -15,7 +15,7 @@ from starlette.routing import Router as Table
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openviper.conf import settings
-from openviper.exceptions import ValidationError
+from openviper.exceptions import NotFound, ValidationError
 from openviper.http import HTTPException, JSONResponse, Limits, Response
 from openviper.http.errors import bad_request, storage_answer
 from openviper.http.request import LIMITS_KEY
@@ -59,6 +59,7 @@ class OpenViper(Verbs, Starlette):
         handlers: dict[Any, Any] = {
             HTTPException: _answer_http_error,
             StorageError: _answer_storage_error,
+            NotFound: _answer_not_found,
             ValidationError: _answer_validation_error,
         }
         super().__init__(debug=debug, exception_handlers=handlers, lifespan=self._running)
@@ -172,6 +173,10 @@ async def _answer_storage_error(request: Request, error: StorageError) -> Respon
     if answer.status_code >= 500:
         _logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return await _answer_http_error(request, answer)
+
+
+async def _answer_not_found(request: Request, error: NotFound) -> Response:
+    return await _answer_http_error(request, HTTPException(404, str(error)))
 
 
 async def _answer_validation_error(request: Request, error: ValidationError) -> Response:

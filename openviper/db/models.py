@@ -7,16 +7,23 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import DeclarativeBase, InstanceState, mapped_column
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 
 from openviper.db.engine import engine, in_transaction, reading, transaction, writing
 from openviper.db.pending import pending_files
-from openviper.exceptions import ValidationError
+from openviper.exceptions import NotFound, ValidationError
 
-__all__ = ["Manager", "Model", "Query", "create_tables"]
+__all__ = ["Manager", "Model", "Query", "RowNotFound", "create_tables"]
 
 M = TypeVar("M", bound="Model")
+
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # which numbers no other by itself
+
+
+class RowNotFound(NotFound, NoResultFound):
+    """Say that a query has no row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +69,11 @@ class Query(Generic[M]):
         return found[0] if found else None
 
     async def get(self, *conditions: sa.ColumnElement[bool], **values: object) -> M:
-        """Return the one row; SQLAlchemy's `NoResultFound` or `MultipleResultsFound` else."""
-        async with reading() as session:
-            found = await session.scalars(self.filter(*conditions, **values).statement())
-            row: M = found.one()
-            return row
+        """Return the one row; `RowNotFound` or SQLAlchemy's `MultipleResultsFound` else."""
+        row = await self.get_or_none(*conditions, **values)
+        if row is None:
+            raise RowNotFound(f"there is no such {self.model.__name__}")
+        return row
 
     async def get_or_none(self, *conditions: sa.ColumnElement[bool], **values: object) -> M | None:
         """Return the one row, or None; `MultipleResultsFound` where there are several."""
@@ -154,7 +161,7 @@ class Model(DeclarativeBase):
         elif "__tablename__" not in cls.__dict__ and not _has_table(cls, meta):
             cls.__tablename__ = getattr(meta, "table_name", cls.__name__.lower())
             if not _has_primary_key(cls):
-                cls.id = mapped_column(sa.Integer, primary_key=True, sort_order=-1)  # pyright: ignore[reportAttributeAccessIssue]
+                cls.id = mapped_column(_KEY, primary_key=True, sort_order=-1)  # pyright: ignore[reportAttributeAccessIssue]
         super().__init_subclass__(**options)
 
     @property

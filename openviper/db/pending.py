@@ -84,9 +84,10 @@ class Ledger:
     engine: Engine
     is_beside: bool
 
-    async def add(self, note: Note) -> None:
-        """Write a note; it is committed when this returns."""
-        await self.run(lambda connection: connection.execute(sa.insert(self.table), [_row(note)]))
+    async def add(self, *notes: Note) -> None:
+        """Write notes; they are committed when this returns."""
+        rows = [_row(note) for note in notes]
+        await self.run(lambda connection: connection.execute(sa.insert(self.table), rows))
 
     async def forget(self, notes: Sequence[Note]) -> None:
         """Take notes away, if they are there."""
@@ -116,12 +117,12 @@ class Ledger:
             return False
         return connection.execute(self._deleted(notes)).rowcount == len(notes)
 
-    def note(self, connection: Connection, note: Note) -> None:
-        """Write a note in a transaction, to be there where that is committed."""
+    def note(self, connection: Connection, notes: Sequence[Note]) -> None:
+        """Write notes in a transaction, to be there where that is committed."""
         if self.is_beside:
-            run(self.add(note))
+            run(self.add(*notes))
         else:
-            connection.execute(sa.insert(self.table), [_row(note)])
+            connection.execute(sa.insert(self.table), [_row(note) for note in notes])
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` with a connection on which each statement commits."""

@@ -248,7 +248,7 @@ def _enter(session: Session, changes: list[_Change]) -> None:
         if change.state.persistent:
             current = _locked(connection, change.state, change.column, deleting=False)
             if current and current not in kept:
-                _give_up(session, connection, mapper, change.column, current)
+                _give_up(session, connection, mapper, change.column, [current])
         if change.result is not None:
             _keep(connection, journal.keep(change.result.name))
         if change.made is not None:
@@ -324,7 +324,7 @@ def _before_delete(mapper: Mapper[Any], connection: Connection, row: object) -> 
         session = object_session(row)
         assert session is not None  # it is flushing
         if name := _locked(connection, sa.inspect(row), column, deleting=True):
-            _give_up(session, connection, mapper, column, name)
+            _give_up(session, connection, mapper, column, [name])
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -340,30 +340,33 @@ def _before_bulk_delete(execution: ORMExecuteState) -> None:
         session.flush()
         connection = session.connection(bind_arguments={"mapper": mapper})
         for parameters in given if isinstance(given, list) else [given]:
-            for name in _locked_names(connection, mapper, column, where, parameters, deleting=True):
-                if name:
-                    _give_up(session, connection, mapper, column, name)
+            names = _locked_names(connection, mapper, column, where, parameters, deleting=True)
+            _give_up(session, connection, mapper, column, [name for name in names if name])
 
 
 def _give_up(
-    session: Session, connection: Connection, mapper: Mapper[Any], column: FileColumn, name: str
+    session: Session,
+    connection: Connection,
+    mapper: Mapper[Any],
+    column: FileColumn,
+    names: Sequence[str],
 ) -> None:
-    """Delete a file once the transaction is committed."""
+    """Delete files once the transaction is committed."""
     journal, ledger = journal_to_write(session), _ledger(session, mapper)
     journal.watch(connection)
-    notes: list[Note] = []
-    if ledger is not None:
-        notes.append(column.note(name))
-        ledger.note(connection, notes[0])
-    journal.given_up.append(
+    given_up = [
         GivenUp(
             storage=resolve(column.type.storage),
             name=name,
             ledger=ledger,
-            notes=notes,
+            notes=[column.note(name)] if ledger else [],
             level=_level(session),
         )
-    )
+        for name in names
+    ]
+    if ledger is not None and given_up:
+        ledger.note(connection, [note for entry in given_up for note in entry.notes])
+    journal.given_up += given_up
 
 
 def _ledger(session: Session, mapper: Mapper[Any]) -> Ledger | None:

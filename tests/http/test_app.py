@@ -126,6 +126,20 @@ with OpenViper().test_client(): print("sqlalchemy" in sys.modules)
     assert ended.stdout == "False\n"
 
 
+def test_a_row_that_is_not_there_is_a_404(tmp_path: Path) -> None:
+    app = OpenViper()
+    app.on_startup(db.create_tables)
+
+    @app.get("/things/{key:int}")
+    async def thing(request: Request, key: int) -> dict[str, object]:
+        return (await Thing.objects.get(id=key)).to_dict()
+
+    url = f"sqlite+aiosqlite:///{tmp_path}/app.db"
+    with settings.override(DATABASE_URL=url), app.test_client() as client:
+        answer = client.get("/things/1")
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is no such Thing"})
+
+
 class Thing(db.Model):
     """Be a model: an app that has none needs no database."""
 
