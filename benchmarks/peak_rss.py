@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from openviper.storage import Storage
 from servers import running
@@ -24,11 +25,11 @@ CHUNK = 64 << 10
 
 
 @contextmanager
-def filesystem() -> Iterator[Storage]:
-    """Give a storage in a directory of its own."""
+def filesystem(parent: Path | None = None) -> Iterator[Storage]:
+    """Give a storage in a directory of its own, below `parent` or where temporary files are."""
     from openviper.storage import FileSystemStorage  # noqa: PLC0415 - only what is measured
 
-    with tempfile.TemporaryDirectory(prefix="openviper-rss-") as root:
+    with tempfile.TemporaryDirectory(prefix="openviper-rss-", dir=parent) as root:
         yield FileSystemStorage(root, "/media/")
 
 
@@ -104,7 +105,7 @@ async def measure(kind: str, storage: Storage, size: int) -> None:
     """Print idle and peak memory and the rate, for each way to save, and for a read."""
     async with storage:
         await read(storage, await save(storage, MIB))  # opens the client
-        idle = _kib("VmRSS")
+        idle = kib("VmRSS")
         print(f"{kind}: {size // MIB} MiB in chunks of 64 KiB; idle {idle / 1024:.1f} MiB")
         for step in (save, put):
             await _measured(step.__name__, step(storage, size), size=size, idle=idle)
@@ -112,22 +113,28 @@ async def measure(kind: str, storage: Storage, size: int) -> None:
 
 
 async def _measured(label: str, work: Awaitable[object], *, size: int, idle: int) -> None:
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # noqa: ASYNC240 - no disk
+    reset_peak()
     began = time.perf_counter()
     await work
-    seconds, peak = time.perf_counter() - began, _kib("VmHWM")
+    seconds, peak = time.perf_counter() - began, kib("VmHWM")
     print(
         f"  {label}: peak {peak / 1024:.1f} MiB, +{(peak - idle) / 1024:.1f} MiB above idle; "
         f"{size / 1e6 / seconds:.0f} MB/s"
     )
 
 
-def _kib(field: str) -> int:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
+def kib(field: str, pid: int | Literal["self"] = "self") -> int:
+    """Return a figure of a process's memory: `VmRSS` is now, `VmHWM` the peak."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     found = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
     if found is None:
-        raise SystemExit(f"no {field} in /proc/self/status")
+        raise SystemExit(f"no {field} in /proc/{pid}/status")
     return int(found[1])
+
+
+def reset_peak(pid: int | Literal["self"] = "self") -> None:
+    """Let the peak begin anew at what is resident now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def main() -> None:

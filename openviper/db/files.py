@@ -20,7 +20,7 @@ from openviper.exceptions import ValidationError
 from openviper.storage import Storage, StorageReader, TooLargeError, default_storage, storages
 from openviper.storage.adapt import call_save, takes_if_exists
 from openviper.storage.attributes import guess_content_type
-from openviper.storage.content import Source
+from openviper.storage.content import Source, as_bytes
 from openviper.storage.names import MAX_NAME_BYTES, MAX_SEGMENT_BYTES, sanitise
 from openviper.storage.registry import DefaultStorage
 
@@ -234,7 +234,7 @@ class FileType(TypeDecorator[FieldFile]):
             async for chunk in chunks:
                 count += len(chunk)
                 self._check_size(count)
-                yield bytes(chunk)
+                yield as_bytes(chunk)
 
     def _check_size(self, count: int) -> None:
         if self.max_size is not None and count > self.max_size:

@@ -18,7 +18,7 @@ from openviper.storage.spool import Spool
 from openviper.storage.threads import in_thread
 from openviper.storage.types import Buffer, Content
 
-__all__ = ["BLOCK", "Source", "as_bytes_view"]
+__all__ = ["BLOCK", "Source", "as_bytes", "as_bytes_view"]
 
 BLOCK = 1 << 20
 """Bytes asked of a file at a time."""
@@ -162,6 +162,12 @@ def as_bytes_view(chunk: object) -> memoryview:
     if view.c_contiguous:
         return view if view.format == "B" and view.ndim == 1 else view.cast("B")
     return memoryview(view.tobytes())
+
+
+def as_bytes(view: memoryview) -> bytes:
+    """Return what is in a view; the very object where it is a view of all of some bytes."""
+    owner = view.obj
+    return owner if isinstance(owner, bytes) and len(owner) == len(view) else bytes(view)
 
 
 class _Reader(ABC):

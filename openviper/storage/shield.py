@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
-__all__ = ["to_the_end"]
+__all__ = ["Overlap", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -33,6 +35,42 @@ async def to_the_end(
         _retrieve(reversal)
     _retrieve(task)
     raise cancellation
+
+
+class Overlap:
+    """Let work run while its giver goes on, one piece at a time.
+
+    The work's error is raised by the next `start`, or at the end of the block. The block ends
+    only when the work has ended, also where it fails or is cancelled, and then with that.
+    """
+
+    def __init__(self) -> None:
+        self._running: asyncio.Future[object] | None = None
+
+    async def start(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Wait for the work before, and start this."""
+        await self._ended()
+        self._running = asyncio.ensure_future(work())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            await self._ended()
+            return
+        with suppress(Exception):
+            await self._ended()
+
+    async def _ended(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            await to_the_end(running)
 
 
 async def _outlast(

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openviper.storage.checksum import Checksum
-from openviper.storage.content import BLOCK, Source, as_bytes_view
+from openviper.storage.content import BLOCK, Source, as_bytes, as_bytes_view
 from openviper.storage.errors import IntegrityError
 from openviper.storage.spool import Spool
 from openviper.storage.testing.contents import (
@@ -359,3 +359,10 @@ async def test_awaitable_of_read_is_awaited_on_the_loop() -> None:
 
     assert await all_of(Source(Watched(DATA))) == DATA
     assert set(seen) == {loop}
+
+
+def test_view_of_all_of_some_bytes_gives_them_without_a_copy() -> None:
+    content = bytes(range(100))
+    assert as_bytes(memoryview(content)) is content
+    assert as_bytes(memoryview(content)[1:]) == content[1:]
+    assert as_bytes(memoryview(bytearray(content))) == content

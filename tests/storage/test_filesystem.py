@@ -8,13 +8,16 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from openviper.conf import settings
 from openviper.storage import threads
-from openviper.storage.backends.filesystem import FileSystemStorage
+from openviper.storage.backends.filesystem import FileSystemStorage, _Staged
+from openviper.storage.disk.files import Files, Temporary
+from openviper.storage.disk.tree import Tree
 from openviper.storage.errors import ContainerNotFoundError, NotFoundError
 from tests.storage.faults import chunks_of
 
@@ -111,6 +114,61 @@ async def test_large_file_is_read_block_by_block(tmp_path: Path) -> None:
     name = await storage.save("a.bin", chunks_of(content[:100], content[100:]))
     assert await storage.read(name) == content
     assert await storage.read(name, start=5, end=(2 << 20) + 7) == content[5 : (2 << 20) + 7]
+
+
+async def test_one_block_is_written_while_the_next_comes_and_a_slow_disk_holds_up_the_source(
+    tmp_path: Path,
+) -> None:
+    block = 1 << 20
+    given = [bytes([number]) * (block // 4) for number in range(80)]
+    went_on = threading.Event()
+    received = bytearray()
+    out, slow_disk = os.pipe()  # takes next to nothing until it is read
+
+    def drain() -> None:
+        went_on.wait(20)
+        with os.fdopen(out, "rb", buffering=0) as disk:
+            while data := disk.read(block):
+                received.extend(data)
+
+    async def content() -> AsyncIterator[memoryview]:
+        for number, chunk in enumerate(given):
+            assert number * len(chunk) <= len(received) + 3 * block
+            yield memoryview(chunk)
+            if number == 5:  # the first block is being written
+                went_on.set()
+
+    drained = threading.Thread(target=drain)
+    drained.start()
+    tree = Tree(tmp_path, durable=False, dir_mode=0o755)
+    files = Files(tree, durable=False, file_mode=0o644)
+    try:
+        await _Staged(files, Temporary(slow_disk, "pipe")).write(content())
+    finally:
+        overlapped = went_on.is_set()
+        os.close(slow_disk)
+        drained.join()
+    assert overlapped
+    assert received == b"".join(given)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_long_stream_is_on_its_way_to_the_disk_before_its_end(
+    durable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, int]] = []
+    real = os.posix_fadvise
+
+    def advise(fd: int, offset: int, length: int, advice: int) -> None:
+        begun.append((offset, length))
+        real(fd, offset, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    storage = FileSystemStorage(tmp_path, durable=durable)
+    content = [bytes([number]) * (1 << 20) for number in range(35)]
+    await storage.save("a.bin", chunks_of(*content))
+    assert await storage.read("a.bin") == b"".join(content)
+    assert begun == ([(0, 16 << 20), (16 << 20, 16 << 20)] if durable else [])
 
 
 async def test_file_cut_while_it_is_read_is_an_error(tmp_path: Path) -> None:

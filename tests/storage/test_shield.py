@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from openviper.storage.shield import to_the_end
+from openviper.storage.shield import Overlap, to_the_end
 
 
 class Work:
@@ -150,3 +150,79 @@ async def test_patience_counts_from_the_cancellation_only() -> None:
     assert not task.done()
     work.release.set()
     assert await task == "result"
+
+
+async def test_overlapped_work_runs_beside_its_giver_and_one_at_a_time() -> None:
+    first, second = Work(), Work()
+
+    async def give() -> str:
+        async with Overlap() as overlap:
+            await overlap.start(first.run)
+            first.done.append("went on")
+            await overlap.start(second.run)
+            return "result"
+
+    task = asyncio.create_task(give())
+    second.release.set()
+    await until_it_waits(task)
+    assert (first.done, second.done) == (["went on"], [])
+    first.release.set()
+    assert await task == "result"
+    assert (first.done, second.done) == (["went on", "run"], ["run"])
+
+
+@pytest.mark.parametrize("at_its_end", [True, False])
+async def test_error_of_overlapped_work_stops_its_giver(at_its_end: bool) -> None:
+    work, never = Work(), Work()
+    work.release.set()
+
+    async def give() -> None:
+        async with Overlap() as overlap:
+            await overlap.start(work.fail)
+            if not at_its_end:
+                await overlap.start(never.run)
+                never.done.append("went on")
+
+    with pytest.raises(ZeroDivisionError):
+        await give()
+    assert never.done == []
+
+
+@pytest.mark.parametrize("failing", [True, False])
+async def test_giver_that_fails_or_is_cancelled_ends_after_the_work_and_says_why(
+    failing: bool,
+) -> None:
+    work = Work()
+
+    async def give(error: BaseException) -> str:
+        async with Overlap() as overlap:
+            await overlap.start(work.fail if failing else work.run)
+            raise error
+
+    for error in (KeyError(), asyncio.CancelledError("why")):
+        work.release.clear()
+        task = asyncio.create_task(give(error))
+        await until_it_waits(task)
+        work.release.set()
+        with pytest.raises(type(error)):
+            await task
+    assert work.done == ([] if failing else ["run", "run"])
+
+
+async def test_cancelled_while_it_waits_for_a_start_it_starts_nothing() -> None:
+    first, second = Work(), Work()
+
+    async def give() -> str:
+        async with Overlap() as overlap:
+            await overlap.start(first.run)
+            await overlap.start(second.run)
+            return "result"
+
+    task = asyncio.create_task(give())
+    await until_it_waits(task)
+    task.cancel()
+    first.release.set()
+    second.release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (first.done, second.done) == (["run"], [])

@@ -28,7 +28,7 @@ from openviper.storage.errors import (
     UnavailableError,
 )
 from openviper.storage.portable import PortableStorage
-from openviper.storage.shield import to_the_end
+from openviper.storage.shield import Overlap, to_the_end
 from openviper.storage.threads import file_threads, in_file_thread
 from openviper.storage.types import Capabilities, FileInfo, Page
 from openviper.storage.urls import join_url
@@ -36,6 +36,8 @@ from openviper.storage.urls import join_url
 __all__ = ["FileSystemDriver", "FileSystemStorage"]
 
 _BLOCK = 1 << 20
+_HASTE = 16 << 20
+"""Bytes that are written before the disk is asked to begin with them."""
 _CAPABILITIES = Capabilities(
     read="native",
     list="native",
@@ -249,25 +251,35 @@ class _Staged:
     def __init__(self, files: Files, temporary: Temporary) -> None:
         self._files = files
         self._temporary = temporary
+        self._size = self._hastened = 0
 
     async def write(self, chunks: AsyncIterator[memoryview]) -> None:
-        """Write chunks as they come, about 1 MiB in one hop."""
+        """Write chunks as they come, joined to about 1 MiB, while the next ones come."""
         file: Any  # Any: aiofiles has no public name for what it opens
         file = await to_the_end(
             aiofiles.open(self._temporary.fd, "wb", closefd=False, executor=file_threads())
         )
         try:
-            batch: list[memoryview] = []
-            size = 0
-            async for chunk in chunks:
-                batch.append(chunk)
-                size += len(chunk)
-                if size >= _BLOCK:
-                    await to_the_end(file.writelines(batch))
-                    batch, size = [], 0
-            await to_the_end(file.writelines(batch))
+            async with Overlap() as overlap:
+                batch: list[memoryview] = []
+                size = 0
+                async for chunk in chunks:
+                    batch.append(chunk)
+                    size += len(chunk)
+                    if size >= _BLOCK:
+                        await overlap.start(partial(self._write, file, _taken(batch)))
+                        size = 0
+                await overlap.start(partial(self._write, file, _taken(batch)))
         finally:  # to its end: a late write would go to whoever has this descriptor next
             await to_the_end(file.close())
+
+    async def _write(self, file: Any, block: bytes) -> None:  # Any: as above
+        await file.write(block)
+        self._size += len(block)
+        if self._size - self._hastened >= _HASTE:
+            work = partial(self._files.hasten, self._temporary, self._hastened, self._size)
+            await in_file_thread(work)
+            self._hastened = self._size
 
     async def commit(self, key: str, write: Write) -> FileInfo:
         """Give the file its name."""
@@ -276,6 +288,13 @@ class _Staged:
     async def discard(self) -> None:
         """Remove what has no name."""
         await in_file_thread(partial(self._files.discard, self._temporary))
+
+
+def _taken(batch: list[memoryview]) -> bytes:
+    """Join what is in `batch`, and let go of it: its memory is there for the next chunks then."""
+    block = b"".join(batch)
+    batch.clear()
+    return block
 
 
 async def _chunks(
