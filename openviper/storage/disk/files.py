@@ -1,7 +1,8 @@
 """Write, copy, move and delete files, each whole or not at all.
 
 New content is a complete temporary file in `.openviper/tmp`, which no listing shows. It
-becomes visible in one step: a hard link creates, a rename replaces.
+becomes visible in one step: a hard link creates, a rename replaces. What a killed process
+leaves there is removed by a later one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from openviper.storage.disk.attributes import (
     keep,
     keep_content_type,
 )
+from openviper.storage.disk.leftovers import make_temporary, sweep
 from openviper.storage.disk.tree import Tree, split
 from openviper.storage.driver import Write
 from openviper.storage.errors import (
@@ -39,7 +41,6 @@ __all__ = ["RESERVED", "Files", "Temporary", "open_file"]
 RESERVED = ".openviper"
 _TEMPORARY = (RESERVED, "tmp")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _RACES = 100
 """Times that a directory may vanish between its making and its use, before we give up."""
@@ -61,12 +62,15 @@ class Files:
         self._tree = tree
         self._durable = durable
         self._file_mode = file_mode
+        self._swept = False
 
     def begin(self) -> Temporary:
-        """Make an empty temporary file."""
-        leaf = os.urandom(16).hex()
+        """Make an empty temporary file; the first time, sweep what killed processes left."""
         with self._tree.folder(_TEMPORARY, create=True) as folder:
-            return Temporary(os.open(leaf, _NEW, 0o600, dir_fd=folder), leaf)
+            if not self._swept:
+                self._swept = True
+                sweep(folder)
+            return Temporary(*make_temporary(folder))
 
     def finish(self, temporary: Temporary, key: str, write: Write) -> FileInfo:
         """Give a written temporary file its attributes and a name; another may be tried after."""
