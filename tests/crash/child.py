@@ -52,6 +52,11 @@ class Child:
             return None
         return outcome
 
+    def open_files(self) -> list[tuple[int, str]]:
+        """Return the descriptors that it has, and what they are of."""
+        found = Path(f"/proc/{self.pid}/fd").iterdir()
+        return sorted((int(fd.name), str(fd.readlink())) for fd in found)
+
     def __enter__(self) -> Child:
         return self
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from openviper.storage import FileSystemStorage
 from tests.storage.faults import chunks_of
 
-__all__ = ["BEFORE", "CHANGES", "OPERATIONS", "File", "Files", "Operation", "look", "prepare"]
+__all__ = ["BEFORE", "CHANGES", "OPERATIONS", "File", "Files", "Operation", "leftovers", "look", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ _BESIDE = File(b"beside" * 400, "text/x-beside", {"which": "beside"})
 _SMALL = File(b"small" * 900, "text/x-small", {"which": "small", "where": "Zürich"})
 _LARGE = File(bytes(range(256)) * 10_000, "text/x-large", {"which": "large"})
 
-BEFORE: Files = {"old": _OLD, "dir/beside": _BESIDE}
+BEFORE: Files = {"dir/beside": _BESIDE, "old": _OLD}
 """What there is before an operation."""
 
 
@@ -85,11 +85,20 @@ OPERATIONS: dict[str, Operation] = {
         run=lambda s: s.move("dir/beside", "old", if_exists="overwrite"), after={"old": _BESIDE}
     ),
     "delete": Operation(run=lambda s: s.delete("dir/beside"), after={"old": _OLD}),
-    "read": Operation(run=lambda s: s.read("old"), after=BEFORE),
-    "list": Operation(run=lambda s: s.list_page(), after=BEFORE),
+    "read": Operation(run=lambda s: _same(_read(s, "old"), _OLD), after=BEFORE),
+    "list": Operation(run=lambda s: _same(_listed(s), list(BEFORE)), after=BEFORE),
 }
+
 CHANGES = [name for name, operation in OPERATIONS.items() if operation.after != BEFORE]
 """The operations that change something."""
+
+
+async def _same(found: Awaitable[object], expected: object) -> None:
+    assert await found == expected
+
+
+async def _listed(storage: FileSystemStorage) -> list[str]:
+    return [info.name for info in (await storage.list_page()).files]
 
 
 async def prepare(root: Path) -> None:
@@ -107,6 +116,11 @@ async def look(root: Path) -> Files:
     assert [info.name for info in page.files] == names, "list_page() and files() differ"
     assert await _walked(storage) == names, "listdir() and files() differ"
     return {name: await _read(storage, name) for name in names}
+
+
+def leftovers(root: Path) -> list[Path]:
+    """Return the temporary files that there are."""
+    return list((root / ".openviper" / "tmp").iterdir())
 
 
 async def _walked(storage: FileSystemStorage, path: str = "") -> list[str]:

@@ -17,14 +17,11 @@ _QUIET = 3600.0
 
 def make_temporary(folder: int) -> tuple[int, str]:
     """Return a new file's descriptor and name; no sweep takes it while it is open."""
-    while True:
-        leaf = os.urandom(16).hex()
-        fd = os.open(leaf, _NEW, 0o600, dir_fd=folder)
-        with suppress(OSError):  # no locks here, so nothing is swept either
-            fcntl.flock(fd, fcntl.LOCK_SH)
-        if os.fstat(fd).st_nlink:
-            return fd, leaf
-        os.close(fd)  # swept before it was locked, by a clock that is an hour ahead
+    leaf = os.urandom(16).hex()
+    fd = os.open(leaf, _NEW, 0o600, dir_fd=folder)
+    with suppress(OSError):  # no locks here, so nothing is swept either
+        fcntl.flock(fd, fcntl.LOCK_SH)
+    return fd, leaf
 
 
 def sweep(folder: int) -> None:
