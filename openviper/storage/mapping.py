@@ -73,7 +73,7 @@ def described(
     backend: str,
     advice: str | None = None,
 ) -> StorageError:
-    """Return an error that says what was tried, on what, and what to do, by its kind or `advice`."""
+    """Return an error that says what was tried, on what, and what to do (`advice` if given)."""
     public = _PUBLIC.get(kind, kind)
     on = "" if name is None else f" {name!r}"
     message = f"{backend}: could not {doing}{on}: {advice or _ADVICE[public]}"

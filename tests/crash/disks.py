@@ -58,4 +58,4 @@ def mounted(folder: Path, *arguments: str) -> Iterator[Path]:
 def run(*command: str) -> None:
     """Run a program, which must succeed."""
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert ended.returncode == 0, f"{' '.join(command)}: {ended.stderr.strip()}"
+    assert ended.returncode == 0, f"{command[0]}: {ended.stderr.strip()}"

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 from openviper.storage import FileSystemStorage
 from tests.storage.faults import chunks_of
 
-__all__ = ["BEFORE", "CHANGES", "OPERATIONS", "File", "Files", "Operation", "leftovers", "look", "prepare"]
+__all__ = [
+    "BEFORE",
+    "CHANGES",
+    "OPERATIONS",
+    "File",
+    "Files",
+    "Operation",
+    "leftovers",
+    "look",
+    "prepare",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +53,16 @@ class Operation:
     """What else there may be where it never ended."""
 
 
-def _attributes(file: File) -> dict[str, object]:
+class _Attributes(TypedDict):
+    content_type: str
+    metadata: Mapping[str, str]
+
+
+def _attributes(file: File) -> _Attributes:
     return {"content_type": file.content_type, "metadata": file.metadata}
 
 
-def _parts(file: File) -> object:
+def _parts(file: File) -> AsyncIterator[bytes]:
     third = len(file.content) // 3
     return chunks_of(file.content[:third], file.content[third:])
 
@@ -69,9 +84,7 @@ OPERATIONS: dict[str, Operation] = {
         run=lambda s: s.put("old", _parts(_LARGE), **_attributes(_LARGE)),
         after={**BEFORE, "old": _LARGE},
     ),
-    "copy": Operation(
-        run=lambda s: s.copy("old", "a/b/new"), after={**BEFORE, "a/b/new": _OLD}
-    ),
+    "copy": Operation(run=lambda s: s.copy("old", "a/b/new"), after={**BEFORE, "a/b/new": _OLD}),
     "copy-over": Operation(
         run=lambda s: s.copy("dir/beside", "old", if_exists="overwrite"),
         after={**BEFORE, "old": _BESIDE},

@@ -77,7 +77,6 @@ async def cut_after(
     ):
         outcome = child.do(operation)
         left = copied(image)
-    assert outcome is not None
     assert outcome.error is None
     return await found_on(left)
 
@@ -85,8 +84,8 @@ async def cut_after(
 async def cut_before(operation: str, image: Path, call: str, when: int) -> Files:
     """Return what is there when the power went before the n-th call of a kind."""
     with looped(image) as disk, Child(disk / "files") as child:
-        with injected(child.thread, call, "signal=KILL", when=when):
-            assert child.do(operation) is None
+        with injected(child.thread, call, "signal=KILL", when=when), pytest.raises(EOFError):
+            child.do(operation)
         left = copied(image)
     return await found_on(left)
 

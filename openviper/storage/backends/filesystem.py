@@ -41,7 +41,9 @@ _CAPABILITIES = Capabilities(
 class FileSystemStorage(PortableStorage):
     """Store files in a folder of this machine.
 
-    When `save` returns, the file and its directories are on disk, unless `durable=False`.
+    When `save` returns, the file and its directories are on disk, unless `durable=False`; so
+    after `put`, `copy` and `move`. What was deleted may be back, whole, after a power cut.
+    A process that is killed leaves nothing that is seen.
     POSIX only; names are as exact as the file system is (case-sensitive ones: exactly).
     """
 

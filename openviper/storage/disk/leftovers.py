@@ -31,7 +31,7 @@ def sweep(folder: int) -> None:
     where each sees only its own locks. What can't be removed stays.
     """
     with suppress(OSError):
-        for leaf in os.listdir(folder):  # noqa: PTH208 - a descriptor has no Path
+        for leaf in os.listdir(folder):
             with suppress(OSError):
                 _remove_leftover(folder, leaf)
 
