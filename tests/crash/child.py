@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import multiprocessing
 import os
+import signal
 import threading
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -46,9 +47,14 @@ class Child:
         """The one that makes every call on files, by its id."""
 
     def do(self, operation: str) -> Outcome:
-        """Return how an operation ended; `EOFError` where the process did before."""
+        """Return how an operation ended; `EOFError` where the process was killed before."""
         self._ours.send(operation)
-        outcome: Outcome = self._ours.recv()
+        try:
+            outcome: Outcome = self._ours.recv()
+        except EOFError:
+            self._process.join()
+            assert self._process.exitcode == -signal.SIGKILL, "it was not killed, and ended"
+            raise
         return outcome
 
     def open_files(self) -> list[tuple[int, str]]:
@@ -65,8 +71,9 @@ class Child:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._ours.close()  # its end
+        self._process.kill()
         self._process.join()
+        self._ours.close()
         self._process.close()
 
 
@@ -90,11 +97,7 @@ async def _take_turns(turns: Connection, storage: FileSystemStorage) -> None:
     await storage.exists("old")  # what is loaded late is there
     turns.send(await threads.in_file_thread(threading.get_native_id))
     while True:
-        try:
-            operation = turns.recv()
-        except EOFError:
-            return
-        turns.send(await _outcome(storage, operation))
+        turns.send(await _outcome(storage, turns.recv()))
 
 
 async def _outcome(storage: FileSystemStorage, operation: str) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -30,7 +29,9 @@ def new_image(place: Path, *options: str) -> Path:
 
 def copied(image: Path) -> Path:
     """Return a copy of what is in an image now."""
-    return shutil.copyfile(image, new_folder(image.parent) / "image")
+    copy = new_folder(image.parent) / "image"
+    run("cp", "--sparse=always", str(image), str(copy))
+    return copy
 
 
 def looped(image: Path, options: str = "commit=3000") -> AbstractContextManager[Path]:
