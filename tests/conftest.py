@@ -29,10 +29,13 @@ def server() -> Iterator[Callable[[str], Server]]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     # Not at the top: this file is read before anything is measured.
     from openviper.storage.testing import Cell, render_matrix
+    from tests.crash.summary import write_summary
 
+    reports = [r for kind in terminalreporter.stats.values() for r in kind]
+    write_summary(terminalreporter, [r for r in reports if isinstance(r, pytest.TestReport)])
     cells: dict[tuple[str, str], Cell] = {}
     servers: dict[str, str] = {}
-    for report in [r for kind in terminalreporter.stats.values() for r in kind]:
+    for report in reports:
         for key, value in getattr(report, "user_properties", ()):
             if key == "cell":
                 found = dict(value)

@@ -24,6 +24,7 @@ from openviper.storage.errors import (
 from openviper.storage.types import Capabilities, FileInfo, Page
 
 __all__ = [
+    "Adviser",
     "AmbiguousNotFoundError",
     "BatchDeleter",
     "Download",
@@ -147,6 +148,15 @@ class Driver(Protocol):
 
     def classify(self, error: Exception) -> type[StorageError] | None:
         """Return what a vendor's exception means; None for what is not the vendor's."""
+        ...
+
+
+@runtime_checkable
+class Adviser(Protocol):
+    """Describe a backend that knows better than the error's kind what to do about it."""
+
+    def advise(self, error: Exception) -> str | None:
+        """Return what is wrong and what to do, to end a sentence; None where the kind says it."""
         ...
 
 

@@ -6,6 +6,7 @@ from types import TracebackType
 
 from openviper.storage.content import Source
 from openviper.storage.driver import (
+    Adviser,
     AmbiguousNotFoundError,
     Driver,
     NotSentError,
@@ -65,12 +66,17 @@ _PUBLIC: dict[type[StorageError], type[StorageError]] = {
 
 
 def described(
-    kind: type[StorageError], *, doing: str, name: str | None, backend: str
+    kind: type[StorageError],
+    *,
+    doing: str,
+    name: str | None,
+    backend: str,
+    advice: str | None = None,
 ) -> StorageError:
-    """Return an error that says what was tried, on what, and what to do."""
+    """Return an error that says what was tried, on what, and what to do (`advice` if given)."""
     public = _PUBLIC.get(kind, kind)
     on = "" if name is None else f" {name!r}"
-    message = f"{backend}: could not {doing}{on}: {_ADVICE[public]}"
+    message = f"{backend}: could not {doing}{on}: {advice or _ADVICE[public]}"
     return public(message, name=name, backend=backend)
 
 
@@ -124,8 +130,13 @@ class Guard:
         if meaning is AmbiguousNotFoundError and not await self._probe.container_exists():
             meaning = ContainerNotFoundError
         cause = single.__cause__ if isinstance(single, StorageError) else None
+        advice = self._driver.advise(single) if isinstance(self._driver, Adviser) else None
         raise described(
-            meaning, doing=self._doing, name=self._name, backend=self._driver.backend
+            meaning,
+            doing=self._doing,
+            name=self._name,
+            backend=self._driver.backend,
+            advice=advice,
         ) from (cause or single)
 
     def _raise_failure(self, failure: Exception, *, instead_of: Exception) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import itertools
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -31,8 +29,6 @@ from openviper.storage.errors import (
 )
 from tests.storage.faults import chunks_of, nothing_left, open_files
 
-AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
-
 
 @pytest.fixture
 def storage(tmp_path: Path) -> FileSystemStorage:
@@ -45,45 +41,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    folders: list[Path] = []
-
-    def mount(options: str) -> Path:
-        folder = tmp_path / f"mounted{len(folders)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"{options},mode=777", "tmpfs", str(folder)]
-        ended = subprocess.run([*AS_ROOT, *command], capture_output=True, check=False)
-        if ended.returncode and "CI" not in os.environ:
-            pytest.skip(f"can't mount here: {ended.stderr.decode().strip()}")
-        ended.check_returncode()
-        folders.append(folder)
-        return folder
-
-    yield mount
-    for folder in reversed(folders):
-        subprocess.run([*AS_ROOT, "umount", str(folder)], check=True)
-
-
 def leftovers(root: Path) -> list[Path]:
     return [path for path in (root / ".openviper" / "tmp").glob("*") if path.is_file()]
-
-
-def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a script in a Python of its own, with `storage` over the first argument."""
-    begin = (
-        "import asyncio, os, resource, sys\n"
-        "from openviper.storage import FileSystemStorage\n"
-        "from openviper.storage.errors import *\n"
-        "storage = FileSystemStorage(sys.argv[1])\n"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", begin + script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @contextmanager
@@ -490,92 +449,6 @@ async def test_bug_is_no_error_of_the_disk(
         await storage.save("a", b"x")
 
 
-async def test_full_disk_stores_nothing_and_deletes(mounted: Callable[[str], Path]) -> None:
-    root = mounted("size=256k")
-    (root / "foreign").write_bytes(bytes(150_000))
-    storage = FileSystemStorage(root)
-    for content in (bytes(200_000), chunks_of(*[bytes(50_000)] * 4)):
-        with nothing_left(), pytest.raises(StorageFullError):
-            await storage.save("a.bin", content)
-    assert leftovers(root) == []
-    await storage.delete("foreign")
-    await storage.save("a.bin", bytes(150_000))
-
-
-async def test_disk_without_room_for_a_lock_deletes(mounted: Callable[[str], Path]) -> None:
-    root = mounted("nr_inodes=10")
-    for number in itertools.count():
-        try:
-            (root / str(number)).write_bytes(b"")
-        except OSError:
-            break
-    storage = FileSystemStorage(root)
-    with pytest.raises(StorageFullError):
-        await storage.save("a", b"x")
-    await storage.delete("0")
-    await storage.delete("1")
-    assert not (root / "0").exists()
-
-
-async def test_disk_that_is_read_only_is_an_error_and_can_be_read(
-    mounted: Callable[[str], Path],
-) -> None:
-    root = mounted("size=256k")
-    storage = FileSystemStorage(root)
-    await storage.save("a", b"x")
-    subprocess.run([*AS_ROOT, "mount", "-o", "remount,ro", str(root)], check=True)
-    for work in (storage.save("b", b"x"), storage.put("a", b"y"), storage.delete("a")):
-        with pytest.raises(PermissionDeniedError):
-            await work
-    assert await storage.read("a") == b"x"
-
-
-async def test_other_file_system_below_the_root_is_refused_clearly(
-    mounted: Callable[[str], Path], tmp_path: Path
-) -> None:
-    mounted("size=256k")
-    storage = FileSystemStorage(tmp_path)
-    with pytest.raises(UnsupportedOperationError, match="another file system"):
-        await storage.save("mounted0/a", b"x")
-    assert leftovers(tmp_path) == []
-
-
-def test_limit_on_the_size_of_files_is_a_full_disk(root: Path) -> None:
-    ended = run(
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "try: asyncio.run(storage.save('a', bytes(200_000)))\n"
-        "except StorageFullError: print('full')\n"
-        "asyncio.run(storage.save('b', b'x'))\n",
-        root,
-    )
-    assert (ended.stdout, ended.stderr) == ("full\n", "")
-    assert leftovers(root) == []
-
-
-def test_without_descriptors_it_is_unavailable_and_recovers(root: Path) -> None:
-    ended = run(
-        "async def main():\n"
-        "    await storage.save('a', b'x')\n"
-        "    kept = []\n"
-        "    resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
-        "    try:\n"
-        "        while True: kept.append(os.open('/dev/null', os.O_RDONLY))\n"
-        "    except OSError: pass\n"
-        "    for work in (storage.save('b', b'x'), storage.read('a'), storage.list_page()):\n"
-        "        try: await work\n"
-        "        except UnavailableError: print('unavailable')\n"
-        "    for fd in kept: os.close(fd)\n"
-        "    before = len(os.listdir('/proc/self/fd'))\n"
-        "    await storage.save('b', b'x')\n"
-        "    assert len(os.listdir('/proc/self/fd')) == before\n"
-        "asyncio.run(main())\n",
-        root,
-    )
-    assert (ended.stdout, ended.stderr) == ("unavailable\n" * 3, "")
-    assert leftovers(root) == []
-
-
 # File systems without extended attributes
 
 
@@ -652,30 +525,6 @@ async def test_attribute_that_others_spoilt_counts_as_none(
 
 
 # Processes that die
-
-
-@pytest.mark.parametrize("moment", ["write", "fsync", "link", "rename"])
-def test_killed_at_any_moment_leaves_no_part_and_stops_nobody(moment: str, root: Path) -> None:
-    storage = FileSystemStorage(root)
-    asyncio.run(storage.save("old", b"old"))
-    ended = run(
-        "import signal\n"
-        "def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"moment = {moment!r}\n"
-        "async def content():\n"
-        "    yield bytes(2 << 20)\n"
-        "    if moment == 'write': die()\n"
-        "    setattr(os, moment, die)\n"
-        "    yield b'end'\n"
-        "asyncio.run(storage.save('new', content(),\n"
-        "    if_exists='overwrite' if moment == 'rename' else 'error'))\n",
-        root,
-    )
-    assert ended.returncode == -signal.SIGKILL
-    assert asyncio.run(storage.listdir()) == ([], ["old"])
-    assert len(leftovers(root)) == 1
-    asyncio.run(storage.save("new", b"new", if_exists="error"))
-    assert asyncio.run(storage.read("new")) == b"new"
 
 
 async def test_thousand_operations_leave_no_descriptor(storage: FileSystemStorage) -> None:

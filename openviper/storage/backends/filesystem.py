@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,20 +12,12 @@ from typing import Any, Literal
 import aiofiles
 
 from openviper.conf import settings
+from openviper.storage.disk.failures import advice_for, meaning_of
 from openviper.storage.disk.files import Files, Temporary
 from openviper.storage.disk.listing import list_page
 from openviper.storage.disk.tree import Tree
 from openviper.storage.driver import Download, Write
-from openviper.storage.errors import (
-    AlreadyExistsError,
-    InvalidNameError,
-    NotFoundError,
-    PermissionDeniedError,
-    PreconditionFailedError,
-    StorageError,
-    StorageFullError,
-    UnavailableError,
-)
+from openviper.storage.errors import PreconditionFailedError, StorageError
 from openviper.storage.portable import PortableStorage
 from openviper.storage.shield import Overlap, to_the_end
 from openviper.storage.threads import file_threads, in_file_thread
@@ -47,31 +38,14 @@ _CAPABILITIES = Capabilities(
     copy="native",
     metadata="native",
 )
-_MEANINGS: dict[int, type[StorageError]] = {
-    errno.ENOENT: NotFoundError,
-    errno.ENOTDIR: NotFoundError,
-    errno.EISDIR: NotFoundError,
-    errno.EEXIST: AlreadyExistsError,
-    errno.EACCES: PermissionDeniedError,
-    errno.EPERM: PermissionDeniedError,
-    errno.EROFS: PermissionDeniedError,
-    errno.ELOOP: PermissionDeniedError,
-    errno.ENAMETOOLONG: InvalidNameError,
-    errno.ENOSPC: StorageFullError,
-    errno.EDQUOT: StorageFullError,
-    errno.EFBIG: StorageFullError,
-    errno.EMFILE: UnavailableError,
-    errno.ENFILE: UnavailableError,
-    errno.ENOMEM: UnavailableError,
-    errno.EAGAIN: UnavailableError,
-    errno.ESTALE: UnavailableError,
-}
 
 
 class FileSystemStorage(PortableStorage):
     """Store files in a folder of this machine.
 
-    When `save` returns, the file and its directories are on disk, unless `durable=False`.
+    When `save` returns, the file and its directories are on disk, unless `durable=False`; so
+    after `put`, `copy` and `move`. What was deleted may be back, whole, after a power cut.
+    A process that is killed leaves nothing that is seen.
     POSIX only; names are as exact as the file system is (case-sensitive ones: exactly).
     """
 
@@ -203,9 +177,11 @@ class FileSystemDriver:
 
     def classify(self, error: Exception) -> type[StorageError] | None:
         """Judge by errno."""
-        if not isinstance(error, OSError):
-            return None
-        return _MEANINGS.get(error.errno or 0, StorageError)
+        return meaning_of(error) if isinstance(error, OSError) else None
+
+    def advise(self, error: Exception) -> str | None:
+        """Speak of disks and limits, not of services."""
+        return advice_for(error) if isinstance(error, OSError) else None
 
     @property
     def _tree(self) -> Tree:

@@ -82,6 +82,10 @@ def _kept(fd: int) -> dict[str, Any]:  # Any: JSON that we wrote ourselves
         return {}
     try:
         kept = json.loads(os.getxattr(fd, _ATTRIBUTE))
-    except (OSError, ValueError):
+    except ValueError:  # others spoilt it
+        return {}
+    except OSError as error:
+        if error.errno not in _NONE:
+            raise
         return {}
     return kept if isinstance(kept, dict) else {}

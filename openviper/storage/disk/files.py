@@ -1,7 +1,8 @@
 """Write, copy, move and delete files, each whole or not at all.
 
 New content is a complete temporary file in `.openviper/tmp`, which no listing shows. It
-becomes visible in one step: a hard link creates, a rename replaces.
+becomes visible in one step: a hard link creates, a rename replaces. What a killed process
+leaves there is removed by a later one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from openviper.storage.disk.attributes import (
     keep,
     keep_content_type,
 )
+from openviper.storage.disk.leftovers import make_temporary, sweep
 from openviper.storage.disk.tree import Tree, split
 from openviper.storage.driver import Write
 from openviper.storage.errors import (
@@ -39,7 +41,6 @@ __all__ = ["RESERVED", "Files", "Temporary", "open_file"]
 RESERVED = ".openviper"
 _TEMPORARY = (RESERVED, "tmp")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _RACES = 100
 """Times that a directory may vanish between its making and its use, before we give up."""
@@ -61,12 +62,15 @@ class Files:
         self._tree = tree
         self._durable = durable
         self._file_mode = file_mode
+        self._swept = False
 
     def begin(self) -> Temporary:
-        """Make an empty temporary file."""
-        leaf = os.urandom(16).hex()
+        """Make an empty temporary file; the first time, sweep what killed processes left."""
         with self._tree.folder(_TEMPORARY, create=True) as folder:
-            return Temporary(os.open(leaf, _NEW, 0o600, dir_fd=folder), leaf)
+            if not self._swept:
+                self._swept = True
+                sweep(folder)
+            return Temporary(*make_temporary(folder))
 
     def hasten(self, temporary: Temporary, start: int, end: int) -> None:
         """Have what was written go to the disk from now on, so that `finish` waits less for it."""
@@ -108,11 +112,8 @@ class Files:
         above, leaf = split(key)
         with self._tree.folder(above) as folder:
             fd = open_file(folder, leaf)
-        try:
+        with _closed_on_error(fd):
             return fd, info_of(key, fd)
-        except BaseException:
-            os.close(fd)
-            raise
 
     def head(self, key: str) -> FileInfo:
         """Return what is known of a file."""
@@ -123,17 +124,22 @@ class Files:
     def copy(self, source: FileInfo, key: str, write: Write) -> FileInfo:
         """Copy the version `source`."""
         fd, info = self.open(source.name)
-        with os.fdopen(fd, "rb") as origin:
+        try:
             _check_version(info, source.etag)
             if not has_attributes(fd):  # all that is known was guessed, and will be again
                 write = replace(write, attributes=Attributes())
             temporary = self.begin()
             try:
-                with os.fdopen(temporary.fd, "wb", closefd=False) as file:
+                with (
+                    os.fdopen(fd, "rb", closefd=False) as origin,
+                    os.fdopen(temporary.fd, "wb", closefd=False) as file,
+                ):
                     shutil.copyfileobj(origin, file, 1 << 20)
                 return self.finish(temporary, key, write)
             finally:
                 self.discard(temporary)
+        finally:
+            os.close(fd)
 
     def move(self, source: FileInfo, key: str, write: Write) -> FileInfo:
         """Rename the version `source`."""
@@ -143,13 +149,13 @@ class Files:
             try:
                 _check_version(info_of(source.name, fd), source.etag)
                 keep_content_type(fd, source.content_type)
+                moved = info_of(key, fd)
                 self._publish(folder, leaf, key, write, locked=True)
                 # A rename onto another link of the same file does nothing.
                 if write.create or _is_at(folder, leaf, fd):
-                    os.unlink(leaf, dir_fd=folder)
+                    self._remove_moved(folder, leaf, key, undo=write.create)
                 if self._durable:
                     os.fsync(folder)
-                moved = info_of(key, fd)
             finally:
                 os.close(fd)
         self._tree.prune(above)
@@ -168,6 +174,17 @@ class Files:
                 _check_current(folder, leaf, if_match)
             os.unlink(leaf, dir_fd=folder)
         self._tree.prune(above)
+
+    def _remove_moved(self, folder: int, leaf: str, key: str, *, undo: bool) -> None:
+        """Remove the old name of a moved file; take back the new one where that fails."""
+        try:
+            os.unlink(leaf, dir_fd=folder)
+        except OSError:
+            if undo:
+                above, final = split(key)
+                with self._tree.folder(above) as target:
+                    os.unlink(final, dir_fd=target)
+            raise
 
     def _publish(
         self, folder: int, leaf: str, key: str, write: Write, *, locked: bool = False
@@ -208,8 +225,8 @@ class Files:
             if error.errno != errno.EXDEV:
                 raise
             raise UnsupportedOperationError(
-                f"filesystem: another file system is mounted at the folder of {final!r}: make it "
-                "the location of a storage of its own",
+                f"filesystem: another file system is mounted at the folder of {final!r}, or at "
+                f"{RESERVED!r}: make it the location of a storage of its own, or unmount it",
                 backend="filesystem",
             ) from error
 
@@ -242,10 +259,19 @@ def open_file(folder: int, leaf: str) -> int:
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
             raise NotFoundError from error
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    with _closed_on_error(fd):
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise NotFoundError
+        return fd
+
+
+@contextmanager
+def _closed_on_error(fd: int) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
         os.close(fd)
-        raise NotFoundError
-    return fd
+        raise
 
 
 def _is_at(folder: int, leaf: str, fd: int) -> bool:

@@ -12,7 +12,7 @@ from openviper.storage.testing.target import Subject, Target
 
 __all__ = ["Cell", "Word", "run_check"]
 
-Word: TypeAlias = Literal["ok", "FAIL", "excused", "cap-", "n/a"]
+Word: TypeAlias = Literal["ok", "FAIL", "excused", "cap-", "n/a", "not run"]
 
 CHECK_SECONDS = 120.0
 
