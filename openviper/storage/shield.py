@@ -22,7 +22,8 @@ async def to_the_end(
 
     However often the caller is cancelled, `work` and `undo` run to their ends first, so both
     need time limits of their own, or `work` is cut off `patience` seconds after it was
-    cancelled, or at once where `break_off` says that it still can be. An error of `work` yields to the cancellation.
+    cancelled, or at once where `break_off` says that it still can be. An error of `work` yields
+    to the cancellation.
     """
     task = asyncio.ensure_future(work)
     cancellation = await _outlast(task, patience, break_off)

@@ -14,7 +14,7 @@ __all__ = ["Ledger"]
 POOLED = 4
 """Connections that a pool may keep over those of before: a call may need more the next time."""
 
-PAUSE_SECONDS, TURNS = 0.01, 500
+PAUSE_SECONDS, TURNS = 0.01, 200
 """How often to look whether what was closed is gone."""
 
 

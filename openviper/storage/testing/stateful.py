@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -69,7 +70,9 @@ RACES = "race.saves-of-bytes-are-distinct"
 """A server that is excused from this check gets no concurrent saves."""
 
 _name = st.sampled_from(NAMES) | st.integers(0, 3)
+_place = st.sampled_from([f"{letter}{rest}" for letter in "abcde" for rest in ("1", "-/1", "/1")])
 _number = st.integers(0, LARGE)
+_await = st.sampled_from([0, 1, 2, 3, 4, 5, 7, 9, 12, 16, 22, 30])
 _mode: st.SearchStrategy[IfExists] = st.sampled_from(["rename", "overwrite", "error"])
 _options: st.SearchStrategy[WriteOptions] = st.sampled_from(
     [{}, {"content_type": "text/x-own"}, {"metadata": {"k": "ü %"}}]
@@ -314,7 +317,7 @@ class StorageMachine(_Machine):
         name=_name,
         number=_number,
         puts=st.booleans(),
-        at=st.integers(0, 20),
+        at=_await,
         times=st.integers(1, 2),
     )
     async def cancel(self, name: str | int, number: int, puts: bool, at: int, times: int) -> None:
@@ -483,10 +486,18 @@ class PagingMachine(_Machine):
         self.names: set[str] = set()
         self.cursors: list[Cursor] = []
 
-    @_step("list", name=st.sampled_from("abcdefgh"), below=st.sampled_from(["", "-/", "/"]))
-    async def save(self, name: str, below: str) -> None:
+    @initialize(names=st.sets(_place, min_size=6))
+    def fill(self, names: set[str]) -> None:
+        """Begin with some files."""
+        for name in sorted(names):
+            self.runner.run(self._save(name))
+
+    @_step("list", name=_place)
+    async def save(self, name: str) -> None:
         """Save a file."""
-        name = f"{name}{below}1"
+        await self._save(name)
+
+    async def _save(self, name: str) -> None:
         await self.storage.save(name, b"x", if_exists="overwrite")
         self.names.add(name)
         for cursor in self.cursors:
@@ -537,6 +548,7 @@ def settings_of(profile: Profile) -> settings:
         deadline=None,
         derandomize=profile != "long",
         database=None,
+        report_multiple_bugs=False,
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
         # To find fewer steps that fail takes hundreds of runs: too many over a network.
         phases=[Phase.generate] if profile == "remote" else [Phase.generate, Phase.shrink],

@@ -13,18 +13,19 @@ from itertools import chain, combinations, count
 from typing import Any, TypeAlias
 
 from openviper.storage.base import Storage
-from openviper.storage.testing import look
+from openviper.storage.testing import expect, look
 from openviper.storage.testing.cancelling import Ended, run_cancelling
 from openviper.storage.testing.contents import bytes_of, chunks_of
 from openviper.storage.testing.ledger import Ledger
 from openviper.storage.testing.registry import check
 from openviper.storage.testing.target import Target
+from openviper.storage.types import FileInfo
 
 Files: TypeAlias = Mapping[str, bytes]
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, object]]  # Any: nobody sends anything
 
 OLD, NEW = bytes_of(1000, seed=1), bytes_of(2000, seed=2)
-LATE_SECONDS = 0.2
+MOMENT, LATE_SECONDS = 0.01, 0.2
 NEEDS = ("read", "list", "put")
 _MOST_MOMENTS = {"local": 40, "remote": 10, "long": None}
 """At how many awaits, evenly spread over all, each operation is cancelled in each series."""
@@ -120,13 +121,18 @@ async def every_await_of_move(target: Target) -> None:
     )
 
 
-@check("cancel.every-await-of-delete-many", "X03", "X10", requires=NEEDS)
-async def every_await_of_delete_many(target: Target) -> None:
-    """Deletions that are cancelled at any await leave whole files, and a storage that works."""
+@check("cancel.every-await-of-deleting", "X03", "X10", requires=NEEDS)
+async def every_await_of_deleting(target: Target) -> None:
+    """Deletions that are cancelled at any await delete nothing later on."""
     before: Files = {"a": OLD, "b": OLD, "d/c": OLD}
+
+    async def delete() -> None:
+        await target.storage.delete("a")
+        await target.storage.delete_many(["b", "d/c", "missing"])
+
     await _sweep(
         target,
-        lambda: target.storage.delete_many([*before, "missing"]),
+        delete,
         before=before,
         after=[dict.fromkeys(kept, OLD) for kept in _subsets(list(before))],
     )
@@ -207,17 +213,30 @@ async def _sweep(target: Target, work: Work, *, before: Files, after: Sequence[F
             ended = await run_cancelling(work(), at=at, times=times)
             doing = f"cancelled at await {at} of about {whole.steps}, {times} times in a row"
             _expect_cancelled(ended, doing)
-            found = await _files(target.storage)
+            found = await _settled(target, doing)
             _expect_one_of(found, [before, *after], doing)
-            await look.nothing_but(target, found)
             if not ended.interrupted:
                 break
     doing = "cancelled at its awaits, one after the other"
     await asyncio.sleep(LATE_SECONDS)
-    _expect_one_of(await _files(target.storage), [found], f"{doing}, and {LATE_SECONDS} s later")
     in_use.expect_no_more_in_use(doing)
+    _expect_one_of(await _files(target.storage), [found], f"{doing}, and {LATE_SECONDS} s later")
     await target.storage.aclose()
     await closed.expect_no_more_open(f"{doing}, and the storage closed")
+
+
+async def _settled(target: Target, doing: str) -> Files:
+    """Return the files that are there, and fail where they change with nobody at work."""
+    listed = await _listed(target.storage)
+    found = await _files(target.storage)
+    await asyncio.sleep(MOMENT)
+    expect.same(
+        await _listed(target.storage),
+        listed,
+        f"{doing}: files a moment later, when what was given up must not go on",
+    )
+    await look.nothing_but(target, found)
+    return found
 
 
 def _expect_cancelled(ended: Ended[object], doing: str) -> None:
@@ -248,6 +267,10 @@ async def _restore(storage: Storage, found: Files, wanted: Files) -> None:
     for name, content in wanted.items():
         if found.get(name) != content:
             await storage.put(name, content)
+
+
+async def _listed(storage: Storage) -> list[FileInfo]:
+    return [info async for info in storage.files()]
 
 
 async def _files(storage: Storage) -> Files:
