@@ -175,7 +175,11 @@ async def test_timeout_round_a_save_is_a_timeout(place: Place) -> None:
 class RemoteDriver(PlainDriver):
     """Carry out what was sent, a little later, whether or not its sender still listens."""
 
-    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.delete = self._delete
+
+    async def _delete(self, key: str, *, if_match: str | None = None) -> None:
         await self._sent(self.memory.delete(key, if_match=if_match))
 
     async def put_stream(
