@@ -243,6 +243,7 @@ async def test_cancelled_writer_leaves_all_or_nothing(storage: Storage, times: i
         assert file.info is not None
         return file.info
 
+    done: FileInfo | None = None
     for step in range(200):
         with nothing_left():
             done = await cancelled_at(write(), step, times=times)

@@ -17,7 +17,7 @@ from openviper.storage.names import unique
 from openviper.storage.portable import PortableStorage
 from openviper.storage.testing import CHECKS, Subject, run_check
 from openviper.storage.testing.stateful import PagingMachine, machine_of
-from openviper.storage.types import Content, FileInfo, IfExists, Page
+from openviper.storage.types import Capabilities, Content, FileInfo, IfExists, Page
 from tests.storage.faults import storage_on
 
 
@@ -98,13 +98,42 @@ class OffsetStorage(MemoryStorage):
         return Page(files=files, prefixes=(), token=str(begin + limit) if more else None)
 
 
+class FiveMethods(Storage):
+    """Have nothing but what is abstract."""
+
+    capabilities = Capabilities(flat_namespace=True)
+
+    def __init__(self, *, location: str) -> None:
+        self.behind = MemoryStorage(location=location)
+
+    async def save(
+        self, name: str, content: Content, *, if_exists: IfExists = "rename", **attributes: Any
+    ) -> str:
+        return await self.behind.save(name, content, if_exists=if_exists, **attributes)
+
+    async def delete(self, name: str) -> None:
+        await self.behind.delete(name)
+
+    async def exists(self, name: str) -> bool:
+        return await self.behind.exists(name)
+
+    def url(self, name: str) -> str:
+        return self.behind.url(name)
+
+    async def size(self, name: str) -> int:
+        return await self.behind.size(name)
+
+
 def folding(location: str) -> PortableStorage:
     return storage_on(FoldingDriver(), location=location)
 
 
 def subject(make: Callable[..., Storage]) -> Subject:
     return Subject(
-        name="broken", make=lambda location: make(location=location), shares_instances=False
+        name="broken",
+        make=lambda location: make(location=location),
+        shares_instances=False,
+        part_size=1000,
     )
 
 
@@ -127,8 +156,14 @@ def test_broken_storage_is_found_and_the_steps_are_told(
     assert step in cell.reason, cell.reason
 
 
+def test_storage_of_five_methods_is_asked_for_no_more() -> None:
+    assert run_check(CHECKS["machine.storage"], subject(FiveMethods)).reason == ""
+    assert run_check(CHECKS["machine.paging"], subject(FiveMethods)).word == "cap-"
+
+
 def test_machine_gives_a_test_case() -> None:
-    case = machine_of(subject(OffsetStorage), PagingMachine).TestCase
+    described = replace(subject(OffsetStorage), profile="remote")
+    case = machine_of(described, PagingMachine).TestCase
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
     assert len(result.failures) == result.testsRun == 1

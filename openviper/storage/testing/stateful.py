@@ -83,7 +83,7 @@ _condition: st.SearchStrategy[Condition] = st.sampled_from(
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class _File:
     """Hold what a stored file is."""
 
     content: bytes = field(repr=False)
@@ -140,7 +140,7 @@ class StorageMachine(_Machine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.files: dict[str, File] = {}
+        self.files: dict[str, _File] = {}
         self.given: list[str] = []
         self.retired = "0"
 
@@ -392,8 +392,8 @@ class StorageMachine(_Machine):
     def _possible(self, options: WriteOptions) -> WriteOptions:
         return options if self.can("metadata") else {}
 
-    def _file(self, name: str, number: int, options: WriteOptions) -> File:
-        return File(
+    def _file(self, name: str, number: int, options: WriteOptions) -> _File:
+        return _File(
             self._bytes(number),
             options.get("content_type") or guess_content_type(name),
             dict(options.get("metadata") or {}),
@@ -448,15 +448,15 @@ class StorageMachine(_Machine):
                 same_bytes(found.content, expected.content, f"content of {name!r}")
                 same(found, expected, f"attributes of {name!r}")
 
-    async def _found(self, name: str) -> File | None:
+    async def _found(self, name: str) -> _File | None:
         try:
             info = await self.storage.stat(name)
         except NotFoundError:
             return None
         content = await self.storage.read(name)
         if not self.can("metadata"):
-            return File(content, guess_content_type(name), {})
-        return File(content, info.content_type, dict(info.metadata or {}))
+            return _File(content, guess_content_type(name), {})
+        return _File(content, info.content_type, dict(info.metadata or {}))
 
 
 def _entries(page: Page) -> list[str]:
@@ -466,7 +466,7 @@ def _entries(page: Page) -> list[str]:
 
 
 @dataclass(slots=True)
-class Cursor:
+class _Cursor:
     """Hold a listing that goes on page by page while others write."""
 
     limit: int
@@ -484,7 +484,7 @@ class PagingMachine(_Machine):
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
-        self.cursors: list[Cursor] = []
+        self.cursors: list[_Cursor] = []
 
     @initialize(names=st.sets(_place, min_size=6))
     def fill(self, names: set[str]) -> None:
@@ -517,7 +517,7 @@ class PagingMachine(_Machine):
     @_step("list", limit=st.integers(1, 3))
     async def begin(self, limit: int) -> None:
         """Begin another listing."""
-        self.cursors.append(Cursor(limit, set(self.names), set(self.names)))
+        self.cursors.append(_Cursor(limit, set(self.names), set(self.names)))
         await self._go_on(self.cursors[-1])
 
     @_step("list", number=st.integers(0, 5))
@@ -526,7 +526,7 @@ class PagingMachine(_Machine):
         if self.cursors:
             await self._go_on(self.cursors[number % len(self.cursors)])
 
-    async def _go_on(self, cursor: Cursor) -> None:
+    async def _go_on(self, cursor: _Cursor) -> None:
         page = await self.storage.list_page(limit=cursor.limit, token=cursor.token)
         cursor.token = page.token
         cursor.seen += [info.name for info in page.files]
@@ -539,7 +539,7 @@ class PagingMachine(_Machine):
             assert not missed, f"expected every name that was there throughout, missed {missed}"
 
 
-def settings_of(profile: Profile) -> settings:
+def _settings(profile: Profile) -> settings:
     """Return how many examples of how many steps to try; the same ones each time, but "long"."""
     most, steps = {"local": (100, 30), "remote": (15, 15), "long": (500, 50)}[profile]
     return settings(
@@ -562,7 +562,7 @@ def machine_of(subject: Subject, machine: type[M]) -> type[M]:
     and unittest.
     """
     made = cast("type[M]", type(machine.__name__, (machine,), {"subject": subject}))
-    made.TestCase.settings = settings_of(subject.profile)
+    made.TestCase.settings = _settings(subject.profile)
     return made
 
 
