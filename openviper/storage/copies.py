@@ -41,7 +41,7 @@ async def move(
     name = await _copied(place, writer, source, src, names, if_exists=if_exists)
     try:
         async with place.guard("delete", src):
-            await driver.delete(source.name, if_match=source.etag)
+            await to_the_end(driver.delete(source.name, if_match=source.etag))
     except NotFoundError:
         return name
     except StorageError as error:

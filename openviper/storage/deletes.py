@@ -1,4 +1,8 @@
-"""Delete many files: in batches where the service has them, else a few side by side."""
+"""Delete many files: in batches where the service has them, else a few side by side.
+
+A deletion that was sent is awaited whatever is cancelled: it might be carried out later, and
+then take away what has been saved under the name since.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from contextlib import aclosing
 from openviper.storage.driver import BatchDeleter
 from openviper.storage.errors import InvalidNameError, NotFoundError, StorageError
 from openviper.storage.place import Place
+from openviper.storage.shield import to_the_end
 from openviper.storage.types import DeleteResult
 
 __all__ = ["delete_all"]
@@ -55,7 +60,7 @@ async def _in_one_request(
     ended: dict[str, StorageError | None] = dict.fromkeys(names)
     try:
         async with place.guard("delete", None):
-            failures = await driver.delete_batch([place.key(name) for name in names])
+            failures = await to_the_end(driver.delete_batch([place.key(name) for name in names]))
     except StorageError as error:
         return dict.fromkeys(names, error)
     for key, failure in failures.items():
@@ -78,7 +83,7 @@ async def _side_by_side(place: Place, names: Sequence[str]) -> Mapping[str, Stor
 async def _delete_one(place: Place, name: str) -> StorageError | None:
     try:
         async with place.guard("delete", name):
-            await place.driver.delete(place.key(name))
+            await to_the_end(place.driver.delete(place.key(name)))
     except NotFoundError:
         return None
     except StorageError as error:

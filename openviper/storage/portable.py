@@ -37,6 +37,7 @@ from openviper.storage.names import candidates, sanitise
 from openviper.storage.place import Place
 from openviper.storage.reads import check_range, stream
 from openviper.storage.secrets import Secret
+from openviper.storage.shield import to_the_end
 from openviper.storage.spool import Spool
 from openviper.storage.types import (
     Capabilities,
@@ -129,7 +130,7 @@ class PortableStorage(Storage):
         name = self._place.canonical(name)
         try:
             async with self._place.guard("delete", name):
-                await self._place.driver.delete(self._place.key(name))
+                await to_the_end(self._place.driver.delete(self._place.key(name)))
         except NotFoundError:
             return
 

@@ -18,15 +18,17 @@ async def to_the_end(
     *,
     undo: Callable[[T], Awaitable[object]] | None = None,
     patience: float | None = None,
+    break_off: Callable[[], bool] | None = None,
 ) -> T:
     """Await `work` to its end; where the caller was cancelled meanwhile, undo it and say so.
 
     However often the caller is cancelled, `work` and `undo` run to their ends first, so both
     need time limits of their own, or `work` is cut off `patience` seconds after it was
-    cancelled. An error of `work` yields to the cancellation.
+    cancelled, or at once where `break_off` says that it still can be. An error of `work` yields
+    to the cancellation.
     """
     task = asyncio.ensure_future(work)
-    cancellation = await _outlast(task, patience)
+    cancellation = await _outlast(task, patience, break_off)
     if cancellation is None:
         return task.result()
     if undo is not None and not task.cancelled() and task.exception() is None:
@@ -74,7 +76,9 @@ class Overlap:
 
 
 async def _outlast(
-    task: asyncio.Future[Any], patience: float | None = None
+    task: asyncio.Future[Any],
+    patience: float | None = None,
+    break_off: Callable[[], bool] | None = None,
 ) -> asyncio.CancelledError | None:
     cancellation: asyncio.CancelledError | None = None
     cutting: asyncio.TimerHandle | None = None
@@ -82,8 +86,12 @@ async def _outlast(
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError as error:
-            cancellation = cancellation or error
-            if cutting is None and patience is not None:
+            if cancellation is not None:
+                continue
+            cancellation = error
+            if break_off is not None and break_off():
+                task.cancel()
+            if patience is not None:
                 cutting = asyncio.get_running_loop().call_later(patience, task.cancel)
     if cutting is not None:
         cutting.cancel()

@@ -37,7 +37,10 @@ async def upload(
     size = _single_limit(driver)
     begun = [await source.part(size)]  # in a list alone, which lets go of what is sent
     if len(begun[0]) == size and isinstance(driver, StreamWriter):
-        return await driver.put_stream(key, _with_first(begun, source), write)
+        body = _Body(begun, source)
+        return await to_the_end(
+            driver.put_stream(key, body.chunks(), write), undo=undo, break_off=body.break_off
+        )
     if len(begun[0]) == size and (second := await source.part(size)):
         begun.append(second)
         del second
@@ -69,11 +72,27 @@ def _single_limit(driver: Driver) -> int:
     return _STREAM_HEAD if isinstance(driver, StreamWriter) else sys.maxsize
 
 
-async def _with_first(begun: list[memoryview], source: Source) -> AsyncIterator[memoryview]:
-    yield begun.pop()
-    async with aclosing(source.chunks()) as chunks:
-        async for chunk in chunks:
-            yield chunk
+class _Body:
+    """Give content to a request that can be broken off until it has all of it."""
+
+    def __init__(self, begun: list[memoryview], source: Source) -> None:
+        self._begun = begun
+        self._source = source
+        self._is_complete = self._is_broken = False
+
+    async def chunks(self) -> AsyncIterator[memoryview]:
+        yield self._begun.pop()
+        async with aclosing(self._source.chunks()) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        if self._is_broken:  # before whoever sends it was told
+            raise ConnectionAbortedError("the write was cancelled")
+        self._is_complete = True
+
+    def break_off(self) -> bool:
+        """Tell whether the end was not given yet, and do not give it any more."""
+        self._is_broken = not self._is_complete
+        return self._is_broken
 
 
 async def _upload_parts(

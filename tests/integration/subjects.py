@@ -7,6 +7,7 @@ import base64
 import dataclasses
 import itertools
 import json
+import os
 import socket
 import tempfile
 import urllib.request
@@ -22,13 +23,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import openviper.storage as backends
 from openviper.storage import Storage
 from openviper.storage.testing import Subject
+from openviper.storage.testing.target import Profile
 from servers import Server
 from servers.buckets import create_azure_container, create_gcs_bucket, create_s3_bucket
 from tests.integration import raw
 from tests.integration.excuses import EXCUSES
 
 NESTED = "deep er/ünder"
-BACKENDS = ("filesystem", "filesystem-fast", "memory", "moto", "versitygw", "gcs", "azurite")
+LOCAL = ("filesystem", "filesystem-fast", "memory")
+BACKENDS = (*LOCAL, "moto", "versitygw", "gcs", "azurite")
 NAMES = tuple(
     f"{backend}{ending}" for backend, ending in itertools.product(BACKENDS, ("", "+nested"))
 )
@@ -73,8 +76,16 @@ def subject(name: str, server: Callable[[str], Server]) -> Subject:
         _DESCRIBED[backend](server),
         name=name,
         nested=NESTED if nested else "",
+        profile=_profile(backend),
         excuses=EXCUSES.get(backend, {}),
     )
+
+
+def _profile(backend: str) -> Profile:
+    """Return how much to try: `OPENVIPER_TEST_PROFILE=long` asks for everything."""
+    if os.environ.get("OPENVIPER_TEST_PROFILE") == "long":
+        return "long"
+    return "local" if backend in LOCAL else "remote"
 
 
 def _filesystem(durable: bool, _server: object) -> Subject:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from openviper.storage.backends.memory import MemoryDriver
 from openviper.storage.driver import Write
 from openviper.storage.errors import StorageError
 from openviper.storage.portable import PortableStorage
+from openviper.storage.testing.cancelling import run_cancelling
 from openviper.storage.types import FileInfo
 
 T = TypeVar("T")
@@ -154,53 +155,12 @@ async def chunks_of(*chunks: bytes) -> AsyncIterator[bytes]:
 
 
 async def cancelled_at(work: Coroutine[Any, Any, T], steps: int, *, times: int = 1) -> T | None:
-    """Run `work` and cancel it at its n-th suspension, `times` times in a row.
+    """Run `work` and cancel it at its n-th suspension, its tasks' included, `times` in a row.
 
     Return what it returns where it ends before; None where the cancellation came through.
     """
-    task = asyncio.ensure_future(_stepped(work, cancel_after=steps, times=times))
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return None
-
-
-async def _stepped(work: Coroutine[Any, Any, T], *, cancel_after: int, times: int) -> T:
-    task = asyncio.current_task()
-    assert task is not None
-    ended: T = await _Stepper(work, task, cancel_after, times)
-    return ended
-
-
-class _Stepper:
-    """Await a coroutine and cancel the task round it when it has been suspended often enough."""
-
-    def __init__(
-        self,
-        work: Coroutine[Any, Any, Any],
-        task: asyncio.Task[Any],
-        cancel_after: int,
-        times: int,
-    ) -> None:
-        self._work, self._task = work, task
-        self._left, self._times = cancel_after, times
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        error: BaseException | None = None
-        while True:
-            try:
-                awaited = self._work.throw(error) if error else self._work.send(None)
-            except StopIteration as stop:
-                return stop.value
-            error = None
-            if self._left <= 0 and self._times > 0:
-                self._times -= 1
-                asyncio.get_running_loop().call_soon(self._task.cancel)
-            self._left -= 1
-            try:
-                yield awaited
-            except BaseException as thrown:  # noqa: BLE001 - handed on as it is
-                error = thrown
+    ended = await run_cancelling(work, at=steps, times=times)
+    return None if ended.task.cancelled() else ended.task.result()
 
 
 def open_files() -> set[str]:

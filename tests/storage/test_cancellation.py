@@ -1,4 +1,4 @@
-"""Every operation, cancelled at each of its awaits, once and twice in a row.
+"""What the suite's own `cancel` checks leave out: each kind of content, a driver without powers.
 
 Afterwards there is the old file or the whole new one, and nothing else: no temporary file,
 no task, no descriptor, and no thread that still runs what the user gave.
@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar
 
 import pytest
 
@@ -20,11 +19,15 @@ from openviper.storage import spool
 from openviper.storage.backends.filesystem import FileSystemStorage
 from openviper.storage.backends.memory import MemoryStorage
 from openviper.storage.base import Storage
-from openviper.storage.types import IfExists
+from openviper.storage.driver import Write
+from openviper.storage.testing import CHECKS, Subject, run_check
+from openviper.storage.types import FileInfo, IfExists
 from tests.storage.faults import PlainDriver, cancelled_at, chunks_of, nothing_left, storage_on
 
 OLD, NEW = b"old content", bytes(range(256)) * 4_500  # over one block of a file
 MOST_STEPS = 400
+
+T = TypeVar("T")
 
 Work = Callable[[], Coroutine[Any, Any, object]]
 
@@ -154,70 +157,6 @@ async def test_put_of_a_version(place: Place, times: int) -> None:
     )  # fmt: skip
 
 
-async def test_copy(place: Place, times: int) -> None:
-    await cancelled_everywhere(
-        place, lambda: place.storage.copy("a", "b"), times=times, before={"a": NEW},
-        allowed=lambda found: found in ({"a": NEW}, {"a": NEW, "b": NEW}),
-    )  # fmt: skip
-
-
-async def test_copy_over_a_file(place: Place, times: int) -> None:
-    await cancelled_everywhere(
-        place, lambda: place.storage.copy("a", "b", if_exists="overwrite"), times=times,
-        before={"a": NEW, "b": OLD},
-        allowed=lambda found: found in ({"a": NEW, "b": OLD}, {"a": NEW, "b": NEW}),
-    )  # fmt: skip
-
-
-async def test_move_leaves_the_file_at_one_of_both_names_at_least(place: Place, times: int) -> None:
-    await cancelled_everywhere(
-        place, lambda: place.storage.move("a", "b"), times=times, before={"a": NEW},
-        allowed=lambda found: found in ({"a": NEW}, {"b": NEW}, {"a": NEW, "b": NEW}),
-    )  # fmt: skip
-
-
-async def test_read(place: Place, times: int) -> None:
-    await cancelled_everywhere(
-        place, lambda: place.storage.read("a"), times=times, before={"a": NEW},
-        allowed=lambda found: found == {"a": NEW},
-    )  # fmt: skip
-
-
-async def test_stream_that_is_left_in_the_middle(place: Place, times: int) -> None:
-    async def work() -> object:
-        stream = cast(
-            AsyncGenerator[bytes, None], place.storage.stream("a", chunk_size=len(NEW) // 3)
-        )
-        async with aclosing(stream):
-            async for _ in stream:
-                await asyncio.sleep(0)
-        return True
-
-    await cancelled_everywhere(
-        place, work, times=times, before={"a": NEW}, allowed=lambda found: found == {"a": NEW}
-    )
-
-
-async def test_listing(place: Place, times: int) -> None:
-    before = {f"d{number}": OLD for number in range(3)}
-
-    async def work() -> object:
-        await place.storage.listdir()
-        return [info async for info in place.storage.files()]
-
-    await cancelled_everywhere(
-        place, work, times=times, before=before, allowed=lambda found: found == before
-    )
-
-
-async def test_deleting_many(place: Place, times: int) -> None:
-    before = {f"d{number}": OLD for number in range(20)}
-    await cancelled_everywhere(
-        place, lambda: place.storage.delete_many(before), times=times, before=before,
-        allowed=lambda found: found.items() <= before.items(),
-    )  # fmt: skip
-
-
 async def test_deleting_below_a_prefix(place: Place, times: int) -> None:
     before = {f"d{number}": OLD for number in range(3)}
     await cancelled_everywhere(
@@ -231,3 +170,49 @@ async def test_timeout_round_a_save_is_a_timeout(place: Place) -> None:
         async with asyncio.timeout(-1):
             await place.storage.save("a", chunks_of(NEW))
     assert not await place.storage.exists("a")
+
+
+class RemoteDriver(PlainDriver):
+    """Carry out what was sent, a little later, whether or not its sender still listens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delete = self._delete
+
+    async def _delete(self, key: str, *, if_match: str | None = None) -> None:
+        await self._sent(self.memory.delete(key, if_match=if_match))
+
+    async def put_stream(
+        self, key: str, chunks: AsyncIterator[memoryview], write: Write
+    ) -> FileInfo:
+        data = b"".join([bytes(chunk) async for chunk in chunks])
+        return await self._sent(self.memory.put(key, memoryview(data), write))
+
+    async def delete_batch(self, keys: Sequence[str]) -> Mapping[str, Exception]:
+        for key in keys:
+            await self._sent(self.memory.delete(key))
+        return {}
+
+    async def _sent(self, work: Coroutine[Any, Any, T]) -> T:
+        async def carry_out() -> T:
+            await asyncio.sleep(0.002)
+            return await work
+
+        return await asyncio.shield(asyncio.create_task(carry_out()))
+
+
+class BatchDriver(RemoteDriver):
+    """Delete by requests of two."""
+
+    max_batch = 2
+
+
+@pytest.mark.parametrize("driver", [PlainDriver, RemoteDriver, BatchDriver])
+@pytest.mark.parametrize("check", [name for name in CHECKS if name.startswith("cancel.")])
+def test_driver_passes_the_suite(check: str, driver: type[PlainDriver]) -> None:
+    subject = Subject(
+        name=driver.__name__,
+        make=lambda location: storage_on(driver(), location=location),
+        shares_instances=False,
+    )
+    assert run_check(CHECKS[check], subject).reason == ""

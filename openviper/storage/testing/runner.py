@@ -14,7 +14,7 @@ __all__ = ["Cell", "Word", "run_check"]
 
 Word: TypeAlias = Literal["ok", "FAIL", "excused", "cap-", "n/a", "not run"]
 
-CHECK_SECONDS = 120.0
+CHECK_SECONDS = {"local": 120.0, "remote": 120.0, "long": 3600.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ async def _run(check: Check, subject: Subject) -> list[str]:
         ]
         if missing:
             return missing
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(CHECK_SECONDS[subject.profile]):
             await check.run(target)
     finally:
         await target.aclose()

@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from openviper.storage.base import Storage
 
-__all__ = ["RawAccess", "Subject", "Target"]
+__all__ = ["Profile", "RawAccess", "Subject", "Target"]
+
+Profile: TypeAlias = Literal["local", "remote", "long"]
+"""How much is tried: what takes under a minute here, under four on a server, or everything."""
 
 
 class RawAccess(Protocol):
@@ -40,6 +43,7 @@ class Subject:
     where `crosses_processes`."""
     server: str = ""
     """The server and its version, for the table."""
+    profile: Profile = "local"
     nested: str = ""
     """A location to put everything under."""
     large: int = 3 << 20

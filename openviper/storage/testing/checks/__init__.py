@@ -1,6 +1,7 @@
 """Load every check into the registry."""
 
 from openviper.storage.testing.checks import (
+    cancelling,
     capabilities,
     content,
     copying,
@@ -9,6 +10,7 @@ from openviper.storage.testing.checks import (
     isolation,
     lifecycle,
     listing,
+    machines,
     metadata,
     naming,
     odd_names,
@@ -26,6 +28,7 @@ from openviper.storage.testing.checks import (
 )
 
 __all__ = [
+    "cancelling",
     "capabilities",
     "content",
     "copying",
@@ -34,6 +37,7 @@ __all__ = [
     "isolation",
     "lifecycle",
     "listing",
+    "machines",
     "metadata",
     "naming",
     "odd_names",

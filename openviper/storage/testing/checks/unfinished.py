@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from time import perf_counter
 from typing import TypeVar
 
 from openviper.storage.testing import expect, look
@@ -20,9 +19,6 @@ from openviper.storage.testing.target import Target
 from openviper.storage.types import Content
 
 T = TypeVar("T")
-
-MOMENTS = 8
-LATE_SECONDS = 0.1
 
 
 @check("fail.source-failure-leaves-nothing", "X01", "C11")
@@ -121,21 +117,6 @@ async def while_the_source_waits(target: Target) -> None:
     await look.nothing_but(target)
 
 
-@check("cancel.twice", "X04")
-async def twice(target: Target) -> None:
-    """A second cancellation during the clean-up leaves nothing either."""
-    for size in (100, target.large):
-        waiting, closed = asyncio.Event(), asyncio.Event()
-        content = _waiting(bytes_of(size), waiting, closed)
-        task = asyncio.ensure_future(target.storage.save("a", content))
-        await _reached(waiting, task)
-        for _ in range(4):
-            task.cancel()
-            await asyncio.sleep(0)
-        await _expect_cancelled(task)
-    await look.nothing_but(target)
-
-
 @check("cancel.by-timeout", "X03")
 async def by_timeout(target: Target) -> None:
     """`asyncio.timeout` around a write raises `TimeoutError`, and nothing is left."""
@@ -148,72 +129,6 @@ async def by_timeout(target: Target) -> None:
     error = await expect.fails(TimeoutError, write(), doing="saving within a timeout")
     expect.same(type(error), TimeoutError, "type of the error")
     await look.nothing_but(target)
-
-
-@check("cancel.at-any-moment-creating", "X02", "X04")
-async def at_any_moment_creating(target: Target) -> None:
-    """A small save that is cancelled at any moment leaves all of its file, or nothing."""
-    await _sweep(target, bytes_of(2000))
-
-
-@check("cancel.at-any-moment-creating-large", "X02", "X04")
-async def at_any_moment_creating_large(target: Target) -> None:
-    """A large save that is cancelled at any moment leaves all of its file, or nothing."""
-    await _sweep(target, bytes_of(target.large))
-
-
-@check("cancel.at-any-moment-replacing", "X02")
-async def at_any_moment_replacing(target: Target) -> None:
-    """A replacement that is cancelled at any moment leaves the old file or the new one."""
-    old, new = bytes_of(1000, seed=1), bytes_of(2000, seed=2)
-    began = perf_counter()
-    await target.storage.put("a", old)
-    await _cancel_at_moments(lambda _: target.storage.put("a", new), perf_counter() - began)
-    found = await target.storage.read("a")
-    assert found in (old, new), f"{len(found)} bytes are there that nobody wrote so"
-    await look.nothing_but(target, ["a"])
-
-
-@check("cancel.writer", "X02", "R13")
-async def writer(target: Target) -> None:
-    """A writer whose block is cancelled leaves nothing, small and large."""
-    for size in (0, 100, target.large):
-        reached = asyncio.Event()
-        task = asyncio.ensure_future(_write_and_wait(target, bytes_of(size), reached))
-        await _reached(reached, task)
-        task.cancel()
-        await _expect_cancelled(task)
-    await look.nothing_but(target)
-
-
-async def _sweep(target: Target, content: bytes) -> None:
-    """Cancel saves at moments spread over the time that one takes, and look what is there."""
-    began = perf_counter()
-    await target.storage.save("whole", chunks_of(content))
-    seconds = perf_counter() - began
-    await _cancel_at_moments(
-        lambda moment: target.storage.save(f"{moment}", chunks_of(content)), seconds
-    )
-    await asyncio.sleep(LATE_SECONDS)  # for threads that would publish late
-    names = await look.names(target.storage)
-    for name in names:
-        expect.same_bytes(await target.storage.read(name), content, f"content of {name!r}")
-    await look.nothing_but(target, names)
-
-
-async def _cancel_at_moments(
-    write: Callable[[int], Coroutine[object, object, object]], seconds: float
-) -> None:
-    for moment in range(MOMENTS):
-        task = asyncio.ensure_future(write(moment))
-        await asyncio.wait({task}, timeout=seconds * moment / MOMENTS)
-        task.cancel()
-        if moment % 2:
-            await asyncio.sleep(0)
-            task.cancel()
-        (outcome,) = await asyncio.gather(task, return_exceptions=True)
-        failed = isinstance(outcome, Exception)
-        assert not failed, f"cancelled at moment {moment}, it raised {outcome!r}"
 
 
 async def _reached(place: asyncio.Event, task: asyncio.Future[T]) -> None:
@@ -253,11 +168,3 @@ async def _raising(data: bytes, error: Exception, closed: asyncio.Event) -> Asyn
         raise error
     finally:
         closed.set()
-
-
-async def _write_and_wait(target: Target, data: bytes, reached: asyncio.Event) -> None:
-    async with target.storage.open("a", "wb") as opened:
-        async for chunk in chunks_of(data):
-            await opened.write(chunk)
-        reached.set()
-        await asyncio.Event().wait()
