@@ -35,6 +35,7 @@ EXCUSES: dict[str, dict[str, str]] = {
     "versitygw": {},
     "gcs": {
         "copy.one-of-many-wins": _GCS_COPIES,
+        "lost.copy-is-known": _GCS_COPIES,
         "move.one-of-many-wins": _GCS_COPIES,
         "signed.expires": _GCS_UNCHECKED,
         "signed.get-does-not-write": _GCS_UNCHECKED,

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from azure.storage.blob import BlobServiceClient
 from cryptography.hazmat.primitives import serialization
@@ -22,7 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import openviper.storage as backends
 from openviper.storage import Storage
-from openviper.storage.testing import Subject
+from openviper.storage.testing import FaultAccess, Subject
+from openviper.storage.testing.refusals import azure_words, gcs_words, s3_words
 from openviper.storage.testing.target import Profile
 from servers import Server
 from servers.buckets import create_azure_container, create_gcs_bucket, create_s3_bucket
@@ -45,7 +47,13 @@ def filesystem(root: str, durable: bool, location: str) -> Storage:
 
 
 def s3(
-    bucket: str, url: str, keys: tuple[str, str], region: str, flat: bool, location: str
+    bucket: str,
+    url: str,
+    keys: tuple[str, str],
+    region: str,
+    flat: bool,
+    location: str,
+    **limits: Any,
 ) -> Storage:
     return backends.S3Storage(
         bucket,
@@ -56,16 +64,23 @@ def s3(
         region=region,
         flat_namespace=flat,
         part_size=PART_SIZE,
+        **limits,
     )
 
 
-def gcs(bucket: str, url: str, service_file: str, location: str) -> Storage:
-    return backends.GCSStorage(bucket, location=location, api_root=url, service_file=service_file)
+def gcs(bucket: str, url: str, service_file: str, location: str, **limits: Any) -> Storage:
+    return backends.GCSStorage(
+        bucket, location=location, api_root=url, service_file=service_file, **limits
+    )
 
 
-def azure(container: str, connection_string: str, location: str) -> Storage:
+def azure(container: str, connection_string: str, location: str, **limits: Any) -> Storage:
     return backends.AzureStorage(
-        container, location=location, connection_string=connection_string, part_size=1 << 20
+        container,
+        location=location,
+        connection_string=connection_string,
+        part_size=1 << 20,
+        **limits,
     )
 
 
@@ -127,6 +142,13 @@ def _s3(kind: str, server: Callable[[str], Server]) -> Subject:
         missing_container=partial(s3, "no-such-bucket", there.url, keys, region, flat, "x"),
         wrong_credentials=partial(s3, bucket, there.url, (keys[0], "wrong"), region, flat, "x"),
         nobody_listens=partial(s3, bucket, closed_port(), keys, region, flat, "x"),
+        faults=FaultAccess(
+            server=there.url,
+            make=lambda url, location, timeout: s3(
+                bucket, url, keys, region, flat, location, timeout=timeout, max_attempts=2
+            ),
+            words=s3_words,
+        ),
         create_headers={"If-None-Match": "*"},
         secrets=(keys[1],),
     )
@@ -144,6 +166,15 @@ def _gcs(server: Callable[[str], Server]) -> Subject:
         raw=partial(raw.GCSRaw, bucket, there.url),
         missing_container=partial(gcs, "no-such-bucket", there.url, account, "x"),
         nobody_listens=partial(gcs, bucket, closed_port(), account, "x"),
+        faults=FaultAccess(
+            server=there.url,
+            make=lambda url, location, timeout: gcs(
+                bucket, url, account, location, timeout=timeout, max_attempts=2
+            ),
+            words=gcs_words,
+            throttling=429,
+            resends_streams=False,
+        ),
         create_headers={"x-goog-if-generation-match": "0"},
         fetch=fetch,
     )
@@ -165,6 +196,17 @@ def _azure(server: Callable[[str], Server]) -> Subject:
         missing_container=partial(azure, "no-such-container", text, "x"),
         wrong_credentials=partial(azure, private, text.replace(key, wrong), "x"),
         nobody_listens=partial(azure, container, text.replace(there.url, closed_port()), "x"),
+        faults=FaultAccess(
+            server=there.url,
+            make=lambda url, location, timeout: azure(
+                container,
+                text.replace(there.url, url),
+                location,
+                timeout=timeout,
+                max_attempts=2,
+            ),
+            words=azure_words,
+        ),
         put_headers={"x-ms-blob-type": "BlockBlob"},
         secrets=(key,),
         fetch=fetch,

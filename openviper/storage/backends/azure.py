@@ -212,7 +212,12 @@ class AzureDriver:
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Delete a blob with its snapshots; without `include` a blob that has some stays."""
         blob = await self._blob(key)
-        await blob.delete_blob(delete_snapshots="include", **condition(if_match))
+        try:
+            await blob.delete_blob(delete_snapshots="include", **condition(if_match))
+        except HttpResponseError as error:
+            # A blob that an attempt before deleted does not match either.
+            if classify(error) is not PreconditionFailedError or await blob.exists():
+                raise
 
     async def delete_batch(self, keys: Sequence[str]) -> Mapping[str, Exception]:
         """Delete up to 256 blobs by one request."""

@@ -6,6 +6,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.request import getproxies
 from weakref import WeakSet
@@ -109,7 +110,7 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # untyped: the SDK lo
                     request.data = _Body(
                         data, lambda: limit.reschedule(loop.time() + self._timeout)
                     )
-                return await super().send(request, **options)
+                return _of_azure(await super().send(request, **options))
         except TimeoutError as error:
             self._unsure.add(request)
             raise ServiceResponseTimeoutError("no answer in time", error=error) from error
@@ -125,6 +126,18 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # untyped: the SDK lo
             raise
         finally:
             request.data = data
+
+
+def _of_azure(response: Any) -> Any:  # Any: as above
+    """Return a response, or raise where a success is not Azure's, who numbers all its replies.
+
+    The SDK would look in it for what is not there.
+    """
+    succeeded = response.status_code < HTTPStatus.MULTIPLE_CHOICES
+    if succeeded and "x-ms-request-id" not in response.headers:
+        response.internal_response.close()
+        raise ServiceResponseError("a reply of success that is not Azure's")
+    return response
 
 
 def _is_large(data: object) -> bool:

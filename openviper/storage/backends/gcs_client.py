@@ -42,6 +42,7 @@ __all__ = [
     "RefusedError",
     "Reply",
     "Request",
+    "Resource",
     "Service",
     "classify",
     "connect",
@@ -97,6 +98,13 @@ class Request:
     """What statuses mean here, where it is not what they mean everywhere."""
 
 
+class Resource(dict[str, Any]):  # Any: as JSON has it
+    """Hold what the service says of something; what lacks what it always says is not from it."""
+
+    def __missing__(self, key: str) -> Any:
+        raise _not_the_service(key)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """Hold a whole answer."""
@@ -105,12 +113,14 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> dict[str, Any]:  # Any: as json.loads
+    def json(self) -> Resource:
         """Return the resource in the body."""
         try:
-            resource: dict[str, Any] = json.loads(self.body)
+            resource = json.loads(self.body, object_hook=Resource)
         except ValueError as error:
-            raise UnavailableError from error  # something between answered
+            raise _not_the_service("JSON") from error
+        if not isinstance(resource, Resource):
+            raise _not_the_service("a resource")
         return resource
 
 
@@ -157,6 +167,10 @@ def _is_passing(error: Exception) -> bool:
 
 def _meaning(status: int) -> type[StorageError]:
     return _MEANINGS.get(status, UnavailableError if status >= 500 else StorageError)
+
+
+def _not_the_service(lacking: str) -> UnavailableError:
+    return UnavailableError(f"gcs: a reply of success without {lacking}: something else answered")
 
 
 async def connect(service: Service) -> AsyncGenerator[Client, None]:

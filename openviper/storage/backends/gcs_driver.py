@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -29,6 +29,7 @@ from openviper.storage.backends.gcs_client import (
     RefusedError,
     Reply,
     Request,
+    Resource,
     Service,
     classify,
     connect,
@@ -46,6 +47,7 @@ from openviper.storage.errors import (
     AlreadyExistsError,
     PreconditionFailedError,
     StorageError,
+    UnavailableError,
     UnsupportedOperationError,
 )
 from openviper.storage.perloop import PerLoop
@@ -143,10 +145,12 @@ class GCSDriver:
             "maxResults": str(limit),
             "pageToken": token,
             "startOffset": start_after,
-            "fields": f"nextPageToken,prefixes,items({_FIELDS})",
+            "fields": f"kind,nextPageToken,prefixes,items({_FIELDS})",
         }
         query = {name: value for name, value in asked.items() if value}
         found = await self._json(Request(method="GET", url=self._objects, query=query))
+        if found["kind"] != "storage#objects":
+            raise UnavailableError
         return Page(
             files=tuple(_info_of(item) for item in found.get("items", ())),
             prefixes=tuple(folder.removesuffix("/") for folder in found.get("prefixes", ())),
@@ -201,7 +205,7 @@ class GCSDriver:
         """Judge by status and type."""
         return classify(error)
 
-    async def _json(self, request: Request) -> dict[str, Any]:  # Any: as JSON has it
+    async def _json(self, request: Request) -> Resource:
         return (await self._send(request)).json()
 
     async def _send(self, request: Request) -> Reply:
@@ -235,7 +239,7 @@ class GCSDriver:
         return f"{''.join(parts)}--{boundary}--\r\n".encode()
 
 
-def _info_of(resource: Mapping[str, Any]) -> FileInfo:  # Any: as JSON has it
+def _info_of(resource: Resource) -> FileInfo:
     """Return what the resource of an object says."""
     return FileInfo(
         name=resource["name"],
@@ -252,13 +256,15 @@ def _info_of(resource: Mapping[str, Any]) -> FileInfo:  # Any: as JSON has it
 
 
 def _downloaded(key: str, headers: Mapping[str, str]) -> FileInfo:
+    if "X-Goog-Generation" not in headers:
+        raise UnavailableError  # something else answered
     _, _, whole = headers.get("Content-Range", "").rpartition("/")
     modified = headers.get("Last-Modified")
     return FileInfo(
         name=key,
         size=int(whole or headers.get("X-Goog-Stored-Content-Length") or headers["Content-Length"]),
         modified=None if modified is None else parsedate_to_datetime(modified),
-        etag=headers.get("X-Goog-Generation"),
+        etag=headers["X-Goog-Generation"],
         content_type=headers.get("Content-Type", DEFAULT_CONTENT_TYPE),
         cache_control=headers.get("Cache-Control"),
         content_disposition=headers.get("Content-Disposition"),

@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import uuid4
 
 from openviper.storage.backends.gcs_client import (
@@ -19,6 +19,7 @@ from openviper.storage.backends.gcs_client import (
     Client,
     Reply,
     Request,
+    Resource,
     classify,
     in_pieces,
 )
@@ -38,10 +39,9 @@ _RANGE = re.compile(r"bytes=0-(\d+)")
 _log = logging.getLogger("openviper.storage")
 
 Meanings: TypeAlias = Mapping[int, type[StorageError]]
-Resource: TypeAlias = dict[str, Any]  # Any: as JSON has it
 
 
-def attributes_of(write: Write) -> Resource:
+def attributes_of(write: Write) -> dict[str, object]:
     """Return the part of an object's resource that a write decides."""
     given = write.attributes
     said = {
@@ -112,7 +112,9 @@ class _Session:
 
     def __init__(self, client: Client, begun: Reply, write: Write, meanings: Meanings) -> None:
         self._client = client
-        self._address = begun.headers.get("Location", "")
+        if "Location" not in begun.headers:
+            raise UnavailableError  # something else answered
+        self._address = begun.headers["Location"]
         self._type = write.content_type
         self._meanings: Meanings = {404: UnavailableError, 410: UnavailableError, **meanings}
         self._offset = 0

@@ -225,8 +225,10 @@ class S3Driver:
                 failures[key] = error
         batch = [{"Key": key} for key in keys if not _NOT_XML.search(key)]
         if batch:
-            asked = {"Objects": batch, "Quiet": True}
-            reply = await self._bucket.call("delete_objects", Delete=asked)
+            # Not "Quiet": what a reply does not name was not deleted.
+            reply = await self._bucket.call("delete_objects", Delete={"Objects": batch})
+            deleted = {found["Key"] for found in reply.get("Deleted", ())}
+            failures |= {key: UnavailableError() for key in keys if key not in deleted}
             failures |= {failed["Key"]: error_of(failed) for failed in reply.get("Errors", ())}
         return failures
 
@@ -252,7 +254,7 @@ class S3Driver:
             prefixes=tuple(
                 found["Prefix"].removesuffix("/") for found in reply.get("CommonPrefixes", ())
             ),
-            token=reply.get("NextContinuationToken") if reply.get("IsTruncated") else None,
+            token=reply.get("NextContinuationToken") if reply["IsTruncated"] else None,
         )
 
     async def copy(self, source: FileInfo, key: str, write: Write) -> FileInfo:

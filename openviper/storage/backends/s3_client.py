@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import aioboto3
 from aiobotocore.session import AioSession
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.handlers import add_expect_header
 from botocore.loaders import Loader, create_loader
 
@@ -31,8 +31,6 @@ from openviper.storage.threads import in_thread
 __all__ = ["AddressingStyle", "Bucket", "Reply", "S3Options"]
 
 AddressingStyle: TypeAlias = Literal["auto", "path", "virtual"]
-Reply: TypeAlias = dict[str, Any]
-"""What the SDK returns: its shapes are known to botocore's models only."""
 
 _PIECE = 256 << 10
 # Filters of a logger are not asked for what its children log.
@@ -161,6 +159,13 @@ class S3Options:
         )
 
 
+class Reply(dict[str, Any]):  # Any: its shapes are known to botocore's models only
+    """Hold what the SDK made of a reply; where that lacks what S3 says, S3 did not say it."""
+
+    def __missing__(self, key: str) -> Any:
+        raise UnavailableError(f"s3: a reply of success without {key}: something else answered")
+
+
 class Bucket:
     """Call operations on one bucket, again where an answer was no answer."""
 
@@ -202,11 +207,16 @@ class Bucket:
 
     async def _once(self, operation: str, parameters: dict[str, object]) -> Reply:
         client = await self._clients.get()
+        call: Callable[..., Awaitable[dict[str, Any]]] = getattr(client, operation)
         body = parameters.get("Body")
-        if isinstance(body, memoryview):
-            parameters = {**parameters, "Body": _Body(body)}
-        call: Callable[..., Awaitable[Reply]] = getattr(client, operation)
-        return await call(Bucket=self.options.bucket, **parameters)
+        try:
+            # aiohttp has no limit on the time that a write may take.
+            async with asyncio.timeout(None) as limit:
+                if isinstance(body, memoryview):
+                    parameters = {**parameters, "Body": _Body(body, limit, self.options.timeout)}
+                return Reply(await call(Bucket=self.options.bucket, **parameters))
+        except TimeoutError as error:
+            raise ReadTimeoutError(endpoint_url=self.options.base_url, error=error) from error
 
 
 @cache
@@ -226,11 +236,13 @@ class _Body:
     """Give bytes in memory to botocore as a file and to aiohttp as chunks, without a copy.
 
     aiohttp waits for the socket after each chunk; what it is given whole, it copies whole
-    into the transport's buffer.
+    into the transport's buffer. `limit` is put off to `patience` seconds from each chunk.
     """
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, limit: asyncio.Timeout, patience: float) -> None:
         self._data = data
+        self._limit = limit
+        self._patience = patience
         self._position = 0
 
     def __len__(self) -> int:
@@ -251,7 +263,12 @@ class _Body:
 
     async def __aiter__(self) -> AsyncIterator[memoryview]:
         for start in range(0, len(self), _PIECE):
+            self._put_off()
             yield self._data[start : start + _PIECE]
+        self._put_off()
+
+    def _put_off(self) -> None:
+        self._limit.reschedule(asyncio.get_running_loop().time() + self._patience)
 
 
 def _is_worth_another(error: Exception) -> bool:

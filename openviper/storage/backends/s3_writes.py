@@ -67,7 +67,7 @@ class PartsUpload:
             **self._upload,
         )
         reply = await to_the_end(copying, patience=PART_PATIENCE)
-        self._add(number, end - start, reply["CopyPartResult"]["ETag"])
+        self._add(number, end - start, Reply(reply["CopyPartResult"])["ETag"])
 
     async def commit(self) -> FileInfo:
         """Make the object visible."""
@@ -110,7 +110,7 @@ async def copy_object(bucket: Bucket, source: FileInfo, key: str, write: Write) 
         **_source_condition(source),
         **_headers(write),
     )
-    return _written(key, source.size, reply["CopyObjectResult"]["ETag"], write)
+    return _written(key, source.size, Reply(reply["CopyObjectResult"])["ETag"], write)
 
 
 async def copy_in_parts(

@@ -4,12 +4,13 @@ from openviper.storage.testing import checks as _checks  # noqa: F401 - fills th
 from openviper.storage.testing.matrix import render_matrix
 from openviper.storage.testing.registry import CHECKS, Check, check
 from openviper.storage.testing.runner import Cell, run_check
-from openviper.storage.testing.target import RawAccess, Subject, Target
+from openviper.storage.testing.target import FaultAccess, RawAccess, Subject, Target
 
 __all__ = [
     "CHECKS",
     "Cell",
     "Check",
+    "FaultAccess",
     "RawAccess",
     "Subject",
     "Target",

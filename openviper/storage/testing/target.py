@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from openviper.storage.base import Storage
+from openviper.storage.testing.refusals import Words, plain_words
 
-__all__ = ["Profile", "RawAccess", "Subject", "Target"]
+__all__ = ["FaultAccess", "Profile", "RawAccess", "Subject", "Target"]
 
 Profile: TypeAlias = Literal["local", "remote", "long"]
 """How much is tried: what takes under a minute here, under four on a server, or everything."""
@@ -31,6 +32,23 @@ class RawAccess(Protocol):
     async def open_uploads(self) -> list[str]:
         """Return what uploads were begun and neither committed nor aborted."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultAccess:
+    """Say how a storage's requests are led through a proxy that fails them."""
+
+    server: str
+    """The address where its requests go otherwise, `http://host:port`."""
+    make: Callable[[str, str, float], Storage]
+    """Return a storage whose requests go to a URL, at a location that `Subject.make` knows too,
+    and that waits so many seconds for an answer. It makes two attempts at least."""
+    words: Words = plain_words
+    """What the service says with a status that is an error."""
+    throttling: int = 503
+    """The status with which the service asks to slow down."""
+    resends_streams: bool = True
+    """Whether a failed request is sent again where its content came as a stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +86,7 @@ class Subject:
     """What its storages were given and nobody must see."""
     nobody_listens: Callable[[], Storage] | None = None
     """Return a storage at an address that refuses connections."""
+    faults: FaultAccess | None = None
     put_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """What a PUT to a signed URL has to carry beside its content type."""
     create_headers: Mapping[str, str] = field(default_factory=dict[str, str])
