@@ -32,8 +32,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
     cells: dict[tuple[str, str], Cell] = {}
     servers: dict[str, str] = {}
+    found_mutants: dict[str, bool] = {}
     for report in [r for kind in terminalreporter.stats.values() for r in kind]:
         for key, value in getattr(report, "user_properties", ()):
+            if key == "mutant":
+                name, was_found = value
+                found_mutants[name] = was_found
             if key == "cell":
                 found = dict(value)
                 servers[found["subject"]] = found.pop("server")
@@ -41,3 +45,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if cells:
         terminalreporter.section("conformance")
         terminalreporter.write_line(render_matrix(cells.values(), servers=servers))
+    if found_mutants:
+        from tests.mutants.table import score
+
+        terminalreporter.section("mutants")
+        terminalreporter.write_line(score(found_mutants))
