@@ -35,8 +35,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     write_summary(terminalreporter, [r for r in reports if isinstance(r, pytest.TestReport)])
     cells: dict[tuple[str, str], Cell] = {}
     servers: dict[str, str] = {}
+    found_mutants: dict[str, bool] = {}
     for report in reports:
         for key, value in getattr(report, "user_properties", ()):
+            if key == "mutant":
+                name, was_found = value
+                found_mutants[name] = was_found
             if key == "cell":
                 found = dict(value)
                 servers[found["subject"]] = found.pop("server")
@@ -44,3 +48,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if cells:
         terminalreporter.section("conformance")
         terminalreporter.write_line(render_matrix(cells.values(), servers=servers))
+    if found_mutants:
+        from tests.mutants.table import score
+
+        terminalreporter.section("mutants")
+        terminalreporter.write_line(score(found_mutants))

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from openviper.storage.testing.catalogue import why
 from openviper.storage.testing.registry import Check
 from openviper.storage.testing.target import Subject, Target
 
@@ -42,7 +43,8 @@ def run_check(check: Check, subject: Subject) -> Cell:
         with asyncio.Runner() as runner:
             missing = runner.run(_run(check, subject))
     except Exception as error:  # noqa: BLE001 - a failure, whatever it is
-        reason = f"{type(error).__name__}: {error}"
+        error.add_note(f"{check.summary}\n{why(check.points)}")
+        reason = "\n".join([f"{type(error).__name__}: {error}", *error.__notes__])
         return Cell(check=check.id, subject=subject.name, word="FAIL", reason=reason, error=error)
     if missing:
         reason = f"not declared: {', '.join(missing)}"

@@ -36,9 +36,10 @@ FIELDS = (
     "metadata",
 )
 RACERS = 8
+TURNS = 10
 
 
-@check("copy.keeps-all-there-is", "K01", "M08", requires=("copy",))
+@check("copy.keeps-all-there-is", "K01", "M08", requires=("copy", "metadata"))
 async def copy_keeps_all_there_is(target: Target) -> None:
     """A copy has the content and all attributes of its source, which stays as it is."""
     for name, content in _contents(target).items():
@@ -52,7 +53,7 @@ async def copy_keeps_all_there_is(target: Target) -> None:
         same(await target.storage.stat(name), before, f"stat of {name} afterwards")
 
 
-@check("copy.has-nothing-of-what-it-replaces", "K01", "M11", requires=("copy",))
+@check("copy.has-nothing-of-what-it-replaces", "K01", "M11", requires=("copy", "metadata"))
 async def has_nothing_of_what_it_replaces(target: Target) -> None:
     """A copy over a file with attributes has those of its source alone."""
     await target.storage.save("plain.txt", b"plain")
@@ -63,7 +64,7 @@ async def has_nothing_of_what_it_replaces(target: Target) -> None:
     _assert_alike(copied, source, "the copy")
 
 
-@check("copy.is-independent", "K01", "M12", requires=("copy",))
+@check("copy.is-independent", "K01", "M12", requires=("copy", "metadata"))
 async def is_independent(target: Target) -> None:
     """What happens to the source later changes nothing of its copy."""
     await target.storage.save("a.txt", b"first", metadata={"key": "first"})
@@ -75,7 +76,7 @@ async def is_independent(target: Target) -> None:
     same(dict(found or {}), {"key": "first"}, "the copy's metadata")
 
 
-@check("move.keeps-all-there-is", "K01", "K05", "M08", requires=("copy",))
+@check("move.keeps-all-there-is", "K01", "K05", "M08", requires=("copy", "metadata"))
 async def move_keeps_all_there_is(target: Target) -> None:
     """A moved file has its content and all attributes, and nothing is left of its old name."""
     for name, content in _contents(target).items():
@@ -89,7 +90,26 @@ async def move_keeps_all_there_is(target: Target) -> None:
     await look.nothing_but(target, [f"new/folder/{name}" for name in _contents(target)])
 
 
-@check("copy.taken-name-is-refused", "K02", requires=("copy",))
+@check("move.never-loses-a-newer-version", "K05", requires=("copy", "read", "replace_if_match"))
+async def never_loses_a_newer_version(target: Target) -> None:
+    """What replaces a file while it is moved is there afterwards, under one name or the other."""
+    for turn in range(TURNS):
+        src, dst = f"{turn}/from.txt", f"{turn}/to.txt"
+        await target.storage.save(src, b"old")
+        await asyncio.gather(
+            target.storage.move(src, dst),
+            target.storage.save(src, b"new", if_exists="overwrite"),
+            return_exceptions=True,
+        )
+        found = [
+            await target.storage.read(name)
+            for name in (src, dst)
+            if await target.storage.exists(name)
+        ]
+        assert b"new" in found, f"turn {turn}: expected the newer content, found only {found}"
+
+
+@check("copy.taken-name-is-refused", "K02", "K05", requires=("copy",))
 async def taken_name_is_refused(target: Target) -> None:
     """A taken name is AlreadyExistsError by default, for copy and move, and nothing changes."""
     await _both(target)
@@ -169,7 +189,7 @@ async def missing_source_is_not_found(target: Target) -> None:
     await look.nothing_but(target, ["b.txt", "dir/a.txt"])
 
 
-@check("copy.onto-itself-is-refused", "K04", requires=("copy",))
+@check("copy.onto-itself-is-refused", "K04", requires=("copy", "metadata"))
 async def onto_itself_is_refused(target: Target) -> None:
     """Copy and move onto itself, in any spelling, are SameFileErrors that change nothing."""
     await target.storage.save("a/b.txt", b"content", **ATTRIBUTES)
@@ -198,7 +218,7 @@ async def copy_to_another_storage(target: Target) -> None:
     _assert_alike(await other.stat(copied), before, "the copy in another storage")
 
 
-@check("copy.odd-names", "K06", "W01", requires=("copy", "put"))
+@check("copy.odd-names", "K06", "W01", requires=("copy", "put", "read", "list"))
 async def odd_names(target: Target) -> None:
     """Names that URLs and headers write in another way are copied from, to and moved."""
     await asyncio.gather(*(target.storage.put(name, name.encode()) for name in ODD))

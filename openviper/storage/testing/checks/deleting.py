@@ -159,7 +159,7 @@ async def more_names_than_a_request_takes(target: Target) -> None:
     same(await look.names(target.storage), [], "the files left")
 
 
-@check("delete-many.odd-names", "D08", "W01", requires=("put",))
+@check("delete-many.odd-names", "D08", "W01", requires=("put", "list"))
 async def odd_names(target: Target) -> None:
     """Names that XML and URLs write in another way are deleted, and no others."""
     near = ["a b", "a.txt", "a/b.txt", "b.txt", "ü/日.txt"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Awaitable, Callable
 
 from openviper.storage.errors import (
     AlreadyExistsError,
@@ -13,7 +14,7 @@ from openviper.storage.errors import (
     SameFileError,
     StorageError,
 )
-from openviper.storage.testing import expect
+from openviper.storage.testing import expect, look
 from openviper.storage.testing.registry import check
 from openviper.storage.testing.target import Target
 
@@ -21,7 +22,7 @@ from openviper.storage.testing.target import Target
 @check("error.missing-file-is-not-found", "E01", "M01")
 async def missing_file_is_not_found(target: Target) -> None:
     """What needs a missing file is `NotFoundError` and `FileNotFoundError`, with its name."""
-    await target.storage.put("a/b", b"x")
+    await target.storage.save("a/b", b"x")
     for name in ("missing", "a/missing", "a", "no/such/dir/ü f", "a/b/c"):
         for label, call in _reads(target, name).items():
             error = await expect.fails(NotFoundError, call(), doing=f"{label} of {name!r}")
@@ -31,7 +32,7 @@ async def missing_file_is_not_found(target: Target) -> None:
             assert error.backend, f"the error of {label} does not say which backend"
 
 
-@check("error.taken-name-is-file-exists", "E01", "S09")
+@check("error.taken-name-is-file-exists", "E01", "S09", requires=("put", "create_only", "copy"))
 async def taken_name_is_file_exists(target: Target) -> None:
     """A taken name is `AlreadyExistsError` and `FileExistsError`, with the name."""
     await target.storage.put("a", b"x")
@@ -58,6 +59,18 @@ async def messages_help(target: Target) -> None:
             assert folder not in str(error), f"it shows a local path: {error}"
 
 
+@check("error.has-its-cause", "E01", needs=("missing_container",))
+async def has_its_cause(target: Target) -> None:
+    """What the system or the service said is the error's `__cause__`, for whoever looks into it."""
+    assert target.subject.missing_container is not None
+    async with target.subject.missing_container() as storage:
+        for label, call in (("stat", storage.stat), ("delete", storage.delete)):
+            error = await expect.fails(StorageError, call("a"), doing=f"{label} in no container")
+            cause = error.__cause__
+            found = isinstance(cause, Exception) and not isinstance(cause, StorageError)
+            assert found, f"{label}: expected the vendor's exception as cause, got {cause!r}"
+
+
 @check("error.can-be-pickled-and-copied", "E08")
 async def can_be_pickled_and_copied(target: Target) -> None:
     """An error that was pickled or copied is the same: its type, text, name and backend."""
@@ -74,7 +87,9 @@ async def can_be_pickled_and_copied(target: Target) -> None:
             expect.same(said, (error.name, error.backend), "name and backend of the copy")
 
 
-@check("error.wrong-arguments-stay-builtin", "E06", "R04")
+@check(
+    "error.wrong-arguments-stay-builtin", "E06", "R04", requires=("read", "put", "metadata", "list")
+)
 async def wrong_arguments_stay_builtin(target: Target) -> None:
     """A wrong argument is a plain `ValueError` or `TypeError`, not an error of the storage."""
     calls: expect.Calls = {
@@ -101,32 +116,44 @@ def _reads(target: Target, name: str) -> expect.Calls:
         async with storage.open(name):
             raise AssertionError(f"{name!r} was opened")
 
-    return {
-        "read": lambda: storage.read(name),
-        "read of a range": lambda: storage.read(name, start=1, end=2),
-        "read of an empty range": lambda: storage.read(name, start=1, end=1),
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
         "size": lambda: storage.size(name),
         "stat": lambda: storage.stat(name),
-        "stream": stream,
-        "open": enter,
-        "copy": lambda: storage.copy(name, "copied"),
-        "move": lambda: storage.move(name, "moved"),
     }
+    if look.can(storage, "read"):
+        calls |= {
+            "read": lambda: storage.read(name),
+            "read of a range": lambda: storage.read(name, start=1, end=2),
+            "read of an empty range": lambda: storage.read(name, start=1, end=1),
+            "stream": stream,
+            "open": enter,
+        }
+    if look.can(storage, "copy"):
+        calls |= {
+            "copy": lambda: storage.copy(name, "copied"),
+            "move": lambda: storage.move(name, "moved"),
+        }
+    return calls
 
 
 async def _errors(target: Target) -> list[StorageError]:
     """Return errors of several kinds, each raised by the storage."""
     storage = target.storage
-    await storage.put("a", b"x")
+    await storage.save("a", b"x")
     found: list[StorageError] = [
-        await expect.fails(NotFoundError, storage.read("missing"), doing="reading"),
+        await expect.fails(NotFoundError, storage.size("missing"), doing="asking for the size"),
         await expect.fails(
-            AlreadyExistsError, storage.put("a", b"y", if_none_match=True), doing="creating"
+            AlreadyExistsError, storage.save("a", b"y", if_exists="error"), doing="creating"
         ),
         await expect.fails(InvalidNameError, storage.stat(".."), doing="an unsafe name"),
-        await expect.fails(SameFileError, storage.copy("a", "a"), doing="copying onto itself"),
     ]
-    if storage.capabilities.replace_if_match != "none":
+    if look.can(storage, "read"):
+        call: Awaitable[object] = storage.read("missing")
+        found.append(await expect.fails(NotFoundError, call, doing="reading"))
+    if look.can(storage, "copy"):
+        call = storage.copy("a", "a")
+        found.append(await expect.fails(SameFileError, call, doing="copying onto itself"))
+    if look.can(storage, "replace_if_match"):
         call = storage.put("missing", b"y", if_match="etag")
         found.append(await expect.fails(PreconditionFailedError, call, doing="replacing"))
     return found

@@ -57,17 +57,17 @@ async def location_may_end_in_slashes(target: Target) -> None:
         expect.same(await look.names(same), ["a/b"], f"names where the location ends in {ending!r}")
 
 
-@check("place.location-never-shows", "I02", "E01")
+@check("place.location-never-shows", "I02", "E01", requires=("list",))
 async def location_never_shows(target: Target) -> None:
     """Neither a name nor the text of an error holds the location."""
     storage, own = target.storage, target.location.rpartition("/")[2]
-    await storage.save("a/b.txt", b"x")
     shown = [
+        await storage.save("a/b.txt", b"x"),
         (await storage.stat("a/b.txt")).name,
         *await look.names(storage),
         *(await storage.list_page(delimiter="/")).prefixes,
     ]
-    expect.same(shown, ["a/b.txt", "a/b.txt", "a"], "names shown")
+    expect.same(shown, ["a/b.txt", "a/b.txt", "a/b.txt", "a"], "names shown")
     calls: expect.Calls = {
         "read": lambda: storage.read("missing"),
         "put": lambda: storage.put("a/b.txt", b"x", if_none_match=True),
@@ -79,7 +79,7 @@ async def location_never_shows(target: Target) -> None:
         assert own not in str(error.name), f"the error of {label} names {error.name!r}"
 
 
-@check("place.root-is-not-listed", "I04")
+@check("place.root-is-not-listed", "I04", requires=("list", "put"))
 async def root_is_not_listed(target: Target) -> None:
     """Listing the root gives neither the root nor empty names, full or empty."""
     storage = target.storage

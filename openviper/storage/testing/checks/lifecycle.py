@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
+import logging
 import pickle
 import threading
+import warnings
 
 from openviper.storage.base import Storage
 from openviper.storage.testing import look
@@ -169,6 +172,47 @@ async def shows_no_secret(target: Target) -> None:
             assert type(storage).__name__ in text, f"expected the class in {text!r}"
             for secret in target.subject.secrets:
                 assert secret not in text, "expected no credential in a repr"
+
+
+@check("life.logs-no-secret", "U12")
+async def logs_no_secret(target: Target) -> None:
+    """No log of any level, of the storage or of what is below it, holds a credential."""
+    records: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        await target.storage.save("a.txt", b"x")
+        await target.storage.size("a.txt")
+        await target.storage.exists("missing.txt")
+        await target.storage.delete("a.txt")
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+    for secret in target.subject.secrets:
+        for text in records:
+            assert secret not in text, "expected no credential in a log"
+
+
+@check("life.warns-of-nothing", "Y04")
+async def warns_of_nothing(target: Target) -> None:
+    """Nothing is left for Python to close: no ResourceWarning comes from what was used."""
+    gc.collect()  # what others left is not this storage's
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        storage = target.another()
+        await storage.save("a.txt", chunks_of(bytes_of(target.large)))
+        await storage.size("a.txt")
+        await storage.exists("missing.txt")
+        await storage.delete("a.txt")
+        await storage.aclose()
+        del storage
+        gc.collect()
+    left = [str(w.message) for w in caught if issubclass(w.category, ResourceWarning)]
+    same(left, [], "what Python had to close")
 
 
 async def _saved(storage: Storage, name: str, content: bytes) -> None:

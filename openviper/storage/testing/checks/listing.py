@@ -27,7 +27,7 @@ async def nothing_is_no_error(target: Target) -> None:
         same((page.files, page.prefixes, page.token), ((), (), None), f"list_page({prefix!r})")
 
 
-@check("list.all-that-was-saved", "L02", "I04", requires=("list",))
+@check("list.all-that-was-saved", "L02", "I04", requires=("list", "put", "read"))
 async def all_that_was_saved(target: Target) -> None:
     """All names that were saved are listed, relative to the location, and can be read."""
     await _fill(target.storage, TREE)
@@ -37,7 +37,7 @@ async def all_that_was_saved(target: Target) -> None:
     same(contents, [name.encode() for name in found], "their contents")
 
 
-@check("list.directories-come-once", "L03", requires=("list",))
+@check("list.directories-come-once", "L03", requires=("list", "put"))
 async def directories_come_once(target: Target) -> None:
     """With a delimiter each directory comes once and only direct files come."""
     await _fill(target.storage, TREE)
@@ -52,7 +52,7 @@ async def directories_come_once(target: Target) -> None:
         same(list(page.prefixes), directories, f"the directories in {prefix!r}")
 
 
-@check("list.no-directories-without-a-delimiter", "L03", requires=("list",))
+@check("list.no-directories-without-a-delimiter", "L03", requires=("list", "put"))
 async def no_directories_without_a_delimiter(target: Target) -> None:
     """Without a delimiter there are files and no directories."""
     await _fill(target.storage, TREE)
@@ -61,7 +61,7 @@ async def no_directories_without_a_delimiter(target: Target) -> None:
     same([info.name for info in page.files], list(TREE[1:5]), "the files")
 
 
-@check("list.listdir-gives-bare-names", "L03", requires=("list",))
+@check("list.listdir-gives-bare-names", "L03", requires=("list", "put"))
 async def listdir_gives_bare_names(target: Target) -> None:
     """The names from listdir are those of directories and files in it alone, sorted."""
     await _fill(target.storage, TREE)
@@ -75,7 +75,7 @@ async def listdir_gives_bare_names(target: Target) -> None:
         same(await target.storage.listdir(path), names, f"listdir({path!r})")
 
 
-@check("list.prefix-is-a-path", "L04", requires=("list",))
+@check("list.prefix-is-a-path", "L04", requires=("list", "put"))
 async def prefix_is_a_path(target: Target) -> None:
     """A prefix is a whole path: what only begins like it is not below it."""
     names = ["foo.bar/x", "foo/a", "foo/b/c", "foo.txt", "foobar/x", "fo/x"]
@@ -87,7 +87,7 @@ async def prefix_is_a_path(target: Target) -> None:
         same(page.prefixes, ("foo/b",), f"the directories in {spelling!r}")
 
 
-@check("list.prefix-of-a-file-is-the-file", "L01", "L04", requires=("list",))
+@check("list.prefix-of-a-file-is-the-file", "L01", "L04", requires=("list", "put"))
 async def prefix_of_a_file_is_the_file(target: Target) -> None:
     """The name of a file as prefix lists that file."""
     await _fill(target.storage, ["a/b.txt", "a/b.txt.bak", "a/bc"])
@@ -96,7 +96,7 @@ async def prefix_of_a_file_is_the_file(target: Target) -> None:
     same([info.name for info in page.files], ["a/b.txt"], "with a delimiter")
 
 
-@check("list.prefix-of-both-is-both", "L04", "N08", requires=("list", "flat_namespace"))
+@check("list.prefix-of-both-is-both", "L04", "N08", requires=("list", "flat_namespace", "put"))
 async def prefix_of_both_is_both(target: Target) -> None:
     """A name that is a file and a directory lists the file and what is below it."""
     await _fill(target.storage, ["foo", "foo/a", "foobar"])

@@ -35,7 +35,7 @@ BAD_KEYS = ("", "Upper", "with-dash", "with space", "1st", "_x", "ümlaut", "a" 
 NOT_HEADERS = ("line\r\nSet-Cookie: a=b", "line\nbreak", "nul\0", "ümlaut", " outer ", "")
 
 
-@check("metadata.kept-from-bytes", "M08", requires=("metadata",))
+@check("metadata.kept-from-bytes", "M08", requires=("metadata", "put"))
 async def kept_from_bytes(target: Target) -> None:
     """All attributes given with bytes are kept, by save and by put."""
     await target.storage.save("saved.bin", b"x", **ATTRIBUTES)
@@ -53,7 +53,7 @@ async def kept_from_small_streams(target: Target) -> None:
         _assert_attributes(await target.storage.stat(name), name)
 
 
-@check("metadata.kept-from-large-streams", "M08", requires=("metadata",))
+@check("metadata.kept-from-large-streams", "M08", requires=("metadata", "put"))
 async def kept_from_large_streams(target: Target) -> None:
     """All attributes given with large content are kept, from a generator and from bytes."""
     content = bytes_of(target.large)

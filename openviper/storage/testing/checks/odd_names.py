@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
+from openviper.storage.errors import AlreadyExistsError
 from openviper.storage.names import canonical, sanitise
 from openviper.storage.testing import expect, look
 from openviper.storage.testing.odd import EXACT, TRAPS
@@ -16,7 +17,7 @@ from openviper.storage.testing.web import ask
 AT_ONCE = 8
 
 
-@check("odd.put-and-listed-exactly", "W01", "W05")
+@check("odd.put-and-listed-exactly", "W01", "W05", requires=("put", "read", "list"))
 async def put_and_listed_exactly(target: Target) -> None:
     """Over sixty odd names are put, read and listed exactly as they are."""
     assert len(EXACT) >= 60, "the corpus became too small"
@@ -27,7 +28,7 @@ async def put_and_listed_exactly(target: Target) -> None:
     expect.same(await look.names(target.another()), expected, "names listed")
 
 
-@check("odd.stat-exists-and-size", "W01")
+@check("odd.stat-exists-and-size", "W01", requires=("put",))
 async def stat_exists_and_size(target: Target) -> None:
     """`stat`, `exists` and `size` find the names that break URLs, headers and XML."""
     await _put(target, TRAPS)
@@ -37,7 +38,7 @@ async def stat_exists_and_size(target: Target) -> None:
         expect.same(await target.storage.exists(name), True, f"exists({name!r})")
 
 
-@check("odd.saved-names-are-canonical", "W01", "N07")
+@check("odd.saved-names-are-canonical", "W01", "N07", requires=("read",))
 async def saved_names_are_canonical(target: Target) -> None:
     """`save` gives each odd name one safe form, under which the content is found."""
     for name in (*TRAPS, "..two-dots", ".hidden/file", "C:/x", "]]>"):
@@ -47,7 +48,7 @@ async def saved_names_are_canonical(target: Target) -> None:
         expect.same_bytes(await target.storage.read(given), _content(name), f"content of {given!r}")
 
 
-@check("odd.copied-and-moved", "W01", "K06")
+@check("odd.copied-and-moved", "W01", "K06", requires=("put", "read", "list", "copy"))
 async def copied_and_moved(target: Target) -> None:
     """Odd names are copied from, copied to and moved, with their content."""
     await _put(target, TRAPS)
@@ -61,7 +62,7 @@ async def copied_and_moved(target: Target) -> None:
         expect.same_bytes(found, _content(name), f"content of the copy of {name!r}")
 
 
-@check("odd.deleted", "W01", "D08")
+@check("odd.deleted", "W01", "D08", requires=("put",))
 async def deleted(target: Target) -> None:
     """`delete` and `delete_many` remove just the odd names that they are given."""
     await _put(target, [*EXACT, "kept"])
@@ -72,7 +73,7 @@ async def deleted(target: Target) -> None:
     await look.nothing_but(target, ["kept"])
 
 
-@check("odd.directories-are-listed-exactly", "W01", "L12")
+@check("odd.directories-are-listed-exactly", "W01", "L12", requires=("put", "list"))
 async def directories_are_listed_exactly(target: Target) -> None:
     """Odd names of directories come back from `listdir` and work as prefixes."""
     folders = sorted({name.replace("/", "-") for name in TRAPS})
@@ -116,7 +117,7 @@ async def signed_urls_fetch_their_file(target: Target) -> None:
         expect.same_bytes(answer.body, _content(name), f"served for {name!r}")
 
 
-@check("odd.percent-sequences-are-data", "W02")
+@check("odd.percent-sequences-are-data", "W02", requires=("put", "read"))
 async def percent_sequences_are_data(target: Target) -> None:
     """Names that differ only by percent-encoding are different files."""
     names = ("a b", "a%20b", "a%2520b", "a+b", "a%2Bb", "x/y", "x%2Fy", "x%252Fy", "%C3%A9", "é")
@@ -128,7 +129,7 @@ async def percent_sequences_are_data(target: Target) -> None:
     await look.nothing_but(target, [name for name in names if name != "a%20b"])
 
 
-@check("odd.normal-forms-are-distinct", "W03", "N08")
+@check("odd.normal-forms-are-distinct", "W03", "N08", requires=("put", "read"))
 async def normal_forms_are_distinct(target: Target) -> None:
     """The composed and the decomposed spelling of a name are two files; `save` composes."""
     composed, decomposed = "ma\u00f1ana", "man\u0303ana"
@@ -138,7 +139,7 @@ async def normal_forms_are_distinct(target: Target) -> None:
     expect.same(await target.storage.save(f"x/{decomposed}", b""), f"x/{composed}", "saved name")
 
 
-@check("odd.case-is-kept", "W04", "N08", requires=("case_sensitive",))
+@check("odd.case-is-kept", "W04", "N08", requires=("case_sensitive", "put", "read"))
 async def case_is_kept(target: Target) -> None:
     """Names that differ in case only are different files."""
     names = ("A.txt", "a.TXT", "a.txt", "D/x", "d/x", "ß", "SS", "İ", "i")
@@ -146,6 +147,21 @@ async def case_is_kept(target: Target) -> None:
     for name in names:
         expect.same_bytes(await target.storage.read(name), _content(name), f"content of {name!r}")
     await look.nothing_but(target, names)
+
+
+@check("odd.case-is-a-collision", "W04")
+async def case_is_a_collision(target: Target) -> None:
+    """Where names that differ in case are one, the second of two is a taken name."""
+    if target.storage.capabilities.case_sensitive:
+        return
+    await target.storage.save("A.txt", b"first")
+    expect.same(await target.storage.exists("a.txt"), True, "exists('a.txt') beside 'A.txt'")
+    call = target.storage.save("a.txt", b"second", if_exists="error")
+    await expect.fails(AlreadyExistsError, call, doing="save('a.txt') beside 'A.txt'")
+    name = await target.storage.save("a.txt", b"second")
+    assert name.lower() != "a.txt", f"two files were both given the name {name!r}"
+    for stored, content in (("A.txt", b"first"), (name, b"second")):
+        expect.same(await target.storage.size(stored), len(content), f"size of {stored!r}")
 
 
 async def _put(target: Target, names: Iterable[str]) -> None:

@@ -119,7 +119,7 @@ async def is_text_for_any_instance(target: Target) -> None:
     same(second.token, None, "the last page's token")
 
 
-@check("token.of-nobody-is-refused", "L08", requires=("list",))
+@check("token.of-nobody-is-refused", "L08", requires=("list", "put"))
 async def of_nobody_is_refused(target: Target) -> None:
     """A token that no listing gave is a ValueError."""
     await _fill(target.storage, ["a", "b"])
@@ -129,7 +129,7 @@ async def of_nobody_is_refused(target: Target) -> None:
         await fails(ValueError, call, doing=f"the token {wrong!r}")
 
 
-@check("token.of-another-listing-is-refused", "L08", requires=("list",))
+@check("token.of-another-listing-is-refused", "L08", requires=("list", "put"))
 async def of_another_listing_is_refused(target: Target) -> None:
     """A token is a ValueError under another prefix or with another delimiter."""
     await _fill(target.storage, ["a/1", "a/2", "b/1", "b/2"])

@@ -9,7 +9,7 @@ from openviper.storage.testing.registry import check
 from openviper.storage.testing.target import Target
 
 
-@check("put.returns-what-is-stored", "S01")
+@check("put.returns-what-is-stored", "S01", requires=("put", "metadata"))
 async def returns_what_is_stored(target: Target) -> None:
     """`put` returns the file as `stat` sees it then, small and large."""
     large, other = bytes_of(target.large), target.another()
@@ -24,7 +24,7 @@ async def returns_what_is_stored(target: Target) -> None:
         await look.content(target.storage, name, content)
 
 
-@check("put.keeps-names-exactly", "N07")
+@check("put.keeps-names-exactly", "N07", requires=("put",))
 async def keeps_names_exactly(target: Target) -> None:
     """`put` changes no character of a canonical name where `save` would."""
     for name in (".env", "a+b & c.txt", "x/.hidden/ y", "q?.txt"):
@@ -33,7 +33,7 @@ async def keeps_names_exactly(target: Target) -> None:
         await look.content(target.storage, name, name.encode())
 
 
-@check("put.replaces", "S07")
+@check("put.replaces", "S07", requires=("put", "metadata"))
 async def replaces(target: Target) -> None:
     """`put` replaces what is there, content and metadata, and gives it another etag."""
     large = bytes_of(target.large)
@@ -47,7 +47,7 @@ async def replaces(target: Target) -> None:
     await look.nothing_but(target, ["a"])
 
 
-@check("put.if-none-match-creates-only", "S09")
+@check("put.if-none-match-creates-only", "S09", requires=("put", "create_only"))
 async def if_none_match_creates_only(target: Target) -> None:
     """`put(if_none_match=True)` creates, and is `AlreadyExistsError` on what exists."""
     storage, large = target.storage, bytes_of(target.large)
@@ -65,7 +65,7 @@ async def if_none_match_creates_only(target: Target) -> None:
     await look.nothing_but(target, ["large", "small"])
 
 
-@check("put.if-match-replaces-that-version", "S09", requires=("replace_if_match",))
+@check("put.if-match-replaces-that-version", "S09", requires=("replace_if_match", "list"))
 async def if_match_replaces_that_version(target: Target) -> None:
     """`put(if_match=etag)` replaces the version with that etag, from put, stat or a listing."""
     storage, large = target.storage, bytes_of(target.large)
@@ -109,7 +109,9 @@ async def if_match_on_missing_file_fails(target: Target) -> None:
     await look.nothing_but(target)
 
 
-@check("put.conditions-exclude-each-other", "S09")
+@check(
+    "put.conditions-exclude-each-other", "S09", requires=("put", "create_only", "replace_if_match")
+)
 async def conditions_exclude_each_other(target: Target) -> None:
     """Both conditions together are `ValueError` before anything is stored."""
     call = target.storage.put("a", b"x", if_none_match=True, if_match="etag")
@@ -117,7 +119,7 @@ async def conditions_exclude_each_other(target: Target) -> None:
     await look.nothing_but(target)
 
 
-@check("writer.commits-when-its-block-ends", "R13", "S11")
+@check("writer.commits-when-its-block-ends", "R13", "S11", requires=("put", "metadata"))
 async def commits_when_its_block_ends(target: Target) -> None:
     """`open("wb")` shows nothing until its block ends, and then all; `info` is the file."""
     piece, other = bytes_of(100_000), target.another()
@@ -134,7 +136,7 @@ async def commits_when_its_block_ends(target: Target) -> None:
         expect.same(dict(writer.info.metadata or {}), {"key": "value"}, "metadata")
 
 
-@check("writer.replaces", "R13", "S07")
+@check("writer.replaces", "R13", "S07", requires=("put",))
 async def writer_replaces(target: Target) -> None:
     """`open("wb")` replaces a file when its block ends; until then the old one is read."""
     await target.storage.put("a", b"old")
@@ -145,7 +147,7 @@ async def writer_replaces(target: Target) -> None:
     await look.content(target.storage, "a", b"new")
 
 
-@check("writer.aborts-on-an-exception", "R13", "X01")
+@check("writer.aborts-on-an-exception", "R13", "X01", requires=("put",))
 async def aborts_on_an_exception(target: Target) -> None:
     """An exception in the block of `open("wb")` gets out as itself, and nothing changes."""
     await target.storage.put("old", b"old")
@@ -160,7 +162,7 @@ async def aborts_on_an_exception(target: Target) -> None:
     await look.nothing_but(target, ["old"])
 
 
-@check("writer.xb-creates-only", "R13", "S09")
+@check("writer.xb-creates-only", "R13", "S09", requires=("put", "create_only"))
 async def xb_creates_only(target: Target) -> None:
     """`open("xb")` creates a file, and is `AlreadyExistsError` where there is one."""
     await _write(target, "a", b"first", mode="xb")
@@ -171,7 +173,7 @@ async def xb_creates_only(target: Target) -> None:
     await look.nothing_but(target, ["a"])
 
 
-@check("writer.is-closed-after-its-block", "R13")
+@check("writer.is-closed-after-its-block", "R13", requires=("put",))
 async def is_closed_after_its_block(target: Target) -> None:
     """Writing after the block is `ValueError`, and text never is content."""
     async with target.storage.open("a", "wb") as writer:

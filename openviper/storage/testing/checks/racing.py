@@ -97,7 +97,7 @@ async def one_creator_wins(target: Target) -> None:
     await _expect_one_winner(target, calls, contents)
 
 
-@check("race.one-put-if-none-match-wins", "S09")
+@check("race.one-put-if-none-match-wins", "S09", requires=("put", "create_only"))
 async def one_put_if_none_match_wins(target: Target) -> None:
     """Of twenty puts with `if_none_match` through two instances, one wins."""
     contents = _contents(WRITERS)
@@ -127,7 +127,7 @@ async def one_if_match_wins(target: Target) -> None:
     await _expect_one_winner(target, calls, contents, PreconditionFailedError)
 
 
-@check("race.readers-see-whole-files", "S07")
+@check("race.readers-see-whole-files", "S07", requires=("put", "read"))
 async def readers_see_whole_files(target: Target) -> None:
     """While a file is replaced, readers get the old or the new content, whole, and no gap."""
     contents, other = _contents(2, 100_000), target.another()
@@ -152,7 +152,7 @@ async def readers_see_whole_files(target: Target) -> None:
     await asyncio.gather(replace(), read(), read())
 
 
-@check("race.overwriting-streams-never-mix", "S08")
+@check("race.overwriting-streams-never-mix", "S08", requires=("put", "metadata", "read"))
 async def overwriting_streams_never_mix(target: Target) -> None:
     """Of two large streams that replace one file together, one is there whole."""
     contents = _contents(2, target.large)
@@ -197,7 +197,7 @@ async def _expect_whole(
 ) -> None:
     for name, content in zip(names, contents, strict=True):
         assert isinstance(name, str), f"a save in rename mode failed: {name!r}"
-        expect.same_bytes(await storage.read(name), content, f"content of {name!r}")
+        await look.content(storage, name, content)
 
 
 async def _expect_all_there(target: Target, names: Sequence[Outcome]) -> None:
@@ -216,8 +216,7 @@ async def _expect_one_winner(
     assert not others, f"losers should get {loss.__name__}, got {others[0]!r}"
     winners = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, BaseException)]
     expect.same(len(winners), 1, f"winners among {len(outcomes)}")
-    found = await target.storage.read("one")
-    expect.same_bytes(found, contents[winners[0]], "content, which is to be the winner's")
+    await look.content(target.storage, "one", contents[winners[0]])
     await look.nothing_but(target, ["one"])
 
 

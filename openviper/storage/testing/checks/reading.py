@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
@@ -198,7 +199,39 @@ async def stream_is_of_one_version(target: Target) -> None:
         same_bytes(bytes(found), old, "the whole stream")
 
 
-@check("read.encoded-content-stays-encoded", "R12", requires=("read",))
+@check("read.file-cut-short-meanwhile", "R11", requires=("read",), needs=("folder",))
+async def file_cut_short_meanwhile(target: Target) -> None:
+    """A stream whose file others cut short raises: what is missing is never taken for the end."""
+    assert target.subject.folder is not None
+    await target.storage.save("a.bin", chunks_of(bytes_of(target.large)))
+    chunks = cast(AsyncGenerator[bytes, None], target.storage.stream("a.bin"))
+    async with aclosing(chunks):
+        await anext(chunks)
+        os.truncate(target.subject.folder(target.location) / "a.bin", target.large - 1)
+        await fails(StorageError, _exhausted(chunks), doing="streaming a file that got shorter")
+
+
+@check("read.beyond-four-gibibytes", "B07", requires=("read",), needs=("folder",))
+async def beyond_four_gibibytes(target: Target) -> None:
+    """A file of over 4 GiB has its true size, and ranges beyond that are exact."""
+    assert target.subject.folder is not None
+    size = (4 << 30) + 100
+    await target.storage.save("a.bin", b"first")
+    path = target.subject.folder(target.location) / "a.bin"
+    with path.open("r+b") as file:  # mostly holes, which take no room
+        file.truncate(size)
+        file.seek(size - 4)
+        file.write(b"last")
+    storage = target.storage
+    same(await storage.size("a.bin"), size, "size()")
+    same((await storage.stat("a.bin")).size, size, "size in stat()")
+    same(await storage.read("a.bin", start=size - 4), b"last", "the last 4 bytes")
+    async with storage.open("a.bin") as reader:
+        same(await reader.seek(-6, 2), size - 6, "seek(-6, 2)")
+        same(await reader.read(), b"\0\0last", "the last 6 bytes")
+
+
+@check("read.encoded-content-stays-encoded", "R12", requires=("read", "metadata"))
 async def encoded_content_stays_encoded(target: Target) -> None:
     """A file saved with a Content-Encoding is read as stored; size and ranges agree."""
     content = gzip.compress(b"text " * 2000, mtime=0)
@@ -249,6 +282,10 @@ async def _drained(
 ) -> bytes:
     chunks = storage.stream(name, start=start, end=end, chunk_size=chunk_size)
     return b"".join([chunk async for chunk in chunks])
+
+
+async def _exhausted(chunks: AsyncGenerator[bytes, None]) -> int:
+    return sum([len(chunk) async for chunk in chunks])
 
 
 async def _close_early(storage: Storage) -> None:

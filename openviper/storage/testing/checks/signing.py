@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable
 from urllib.parse import unquote
 
 from openviper.storage.errors import UnsupportedOperationError
@@ -210,22 +209,6 @@ async def put_holds_its_type(target: Target) -> None:
     right = {**_headers(target), "Content-Type": "text/x-check"}
     _assert_stored(await ask(url, method="PUT", body=CONTENT, headers=right), "the signed type")
     same((await target.storage.stat("a.bin")).content_type, "text/x-check", "the type stored")
-
-
-@check("signed.undeclared-is-unsupported", "P03", "E06")
-async def undeclared_is_unsupported(target: Target) -> None:
-    """Signing that is not declared is UnsupportedOperationError."""
-    declared = target.storage.capabilities
-    calls: dict[str, tuple[str, Awaitable[object]]] = {
-        "GET": (declared.signed_get, target.storage.signed_url("a.bin")),
-        "HEAD": (declared.signed_get, target.storage.signed_url("a.bin", method="HEAD")),
-        "PUT": (declared.signed_put, target.storage.signed_url("a.bin", method="PUT")),
-    }
-    for method, (support, call) in calls.items():
-        if support == "none":
-            await fails(UnsupportedOperationError, call, doing=f"signing for {method}")
-        else:
-            assert await call, f"expected a URL signed for {method}"
 
 
 @check("signed.shows-no-secret", "U12", requires=("signed_get",))

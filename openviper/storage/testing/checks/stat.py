@@ -51,7 +51,7 @@ async def folder_marker_is_not_a_file(target: Target) -> None:
         await _assert_is_no_file(target.storage, name)
 
 
-@check("stat.modified-is-now-in-utc", "M04", requires=("read",))
+@check("stat.modified-is-now-in-utc", "M04", requires=("metadata",))
 async def modified_is_now_in_utc(target: Target) -> None:
     """The time of a file is aware, in UTC, close to now, and does not go back."""
     await target.storage.save("a.txt", b"1")
@@ -66,7 +66,7 @@ async def modified_is_now_in_utc(target: Target) -> None:
     assert second >= first, f"expected no earlier time than {first}, got {second}"
 
 
-@check("stat.put-stat-and-listing-agree", "M04", "M05", "L15", requires=("put", "list"))
+@check("stat.put-stat-and-listing-agree", "M04", "M05", "L15", requires=("put", "list", "metadata"))
 async def put_stat_and_listing_agree(target: Target) -> None:
     """What put returns, stat says and a listing shows is the same, small and large."""
     contents = {"small.bin": bytes_of(100), "large.bin": bytes_of(target.large)}
@@ -84,7 +84,7 @@ async def put_stat_and_listing_agree(target: Target) -> None:
             _assert_same_time(put.modified, stat.modified, f"{name} from put")
 
 
-@check("stat.etag-changes-with-content", "M05", requires=("put",))
+@check("stat.etag-changes-with-content", "M05", requires=("put", "replace_if_match"))
 async def etag_changes_with_content(target: Target) -> None:
     """An etag is a non-empty text without quotes, and another one for other content."""
     etags: list[str | None] = []
