@@ -3,58 +3,115 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from openviper.storage.testing.registry import Check
-from openviper.storage.testing.target import Subject, Target
+from openviper.storage.testing.registry import Check, Level
+from openviper.storage.testing.target import Profile, Subject, Target
 
 __all__ = ["Cell", "Word", "run_check"]
 
-Word: TypeAlias = Literal["ok", "FAIL", "excused", "cap-", "n/a"]
+Word: TypeAlias = Literal[
+    "FAIL", "XPASS", "known", "not run", "no-raw", "no-proxy", "n/a", "cap-", "ok"
+]
+"""How a check ended, the worst first."""
 
-CHECK_SECONDS = 120.0
+CHECK_SECONDS: dict[Profile, float] = {"local": 120.0, "remote": 300.0, "long": 3600.0}
+
+WITHOUT: dict[str, Word] = {"raw": "no-raw", "faults": "no-proxy"}
+"""Words for the fields of a subject that many checks need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Say how one check ended on one backend, and why."""
+    """Say how one check ended on one backend, and why.
+
+    `ok` and `FAIL`: it ran. `known`: it fails as expected, or by luck on this server. `XPASS`:
+    it was expected to fail and passed. `cap-`: the storage does not declare what it would need.
+    `no-raw`, `no-proxy`: the subject has no raw access, no way through a fault proxy. `n/a`:
+    there is no such thing here. `not run`: another field of the subject is missing, or nobody
+    ran it.
+    """
 
     check: str
+    level: Level
+    fact: str
+    """What the check shows, as a sentence."""
     subject: str
+    server: str
+    word: Word
+    reason: str = ""
+    error: BaseException | None = None
+
+    def as_record(self) -> dict[str, str]:
+        """Return all but the error, as what JSON can hold."""
+        record = dataclasses.asdict(dataclasses.replace(self, error=None))
+        del record["error"]
+        return record
+
+    @property
+    def breaks(self) -> bool:
+        """Tell whether the whole run has failed by this."""
+        return self.word == "XPASS" or (self.word == "FAIL" and self.level == "MUST")
+
+
+def run_check(check: Check, subject: Subject) -> Cell:
+    """Run a check in an event loop of its own; nothing it raises gets out but interrupts."""
+    end = _end_without_running(check, subject) or _end_of_run(check, subject)
+    return Cell(
+        check=check.id,
+        level=check.level,
+        fact=check.summary,
+        subject=subject.name,
+        server=subject.server,
+        word=end.word,
+        reason=end.reason,
+        error=end.error,
+    )
+
+
+class _End(NamedTuple):
     word: Word
     reason: str = ""
     error: BaseException | None = None
 
 
-def run_check(check: Check, subject: Subject) -> Cell:
-    """Run a check in an event loop of its own; nothing it raises gets out but interrupts."""
+def _end_without_running(check: Check, subject: Subject) -> _End | None:
     if check.id in subject.excuses:
-        return Cell(
-            check=check.id, subject=subject.name, word="excused", reason=subject.excuses[check.id]
-        )
-    absent = [need for need in check.needs if getattr(subject, need) in (None, False)]
-    if absent:
-        reason = f"the subject has no {', '.join(absent)}"
-        return Cell(check=check.id, subject=subject.name, word="n/a", reason=reason)
+        return _End("known", subject.excuses[check.id])
+    for need in check.needs:
+        given: object = getattr(subject, need)
+        if given is False:
+            return _End("n/a", f"{need} is False")
+        if given is None and need in subject.inapplicable:
+            return _End("n/a", subject.inapplicable[need])
+        if given is None:
+            return _End(WITHOUT.get(need, "not run"), f"no `{need}` was given")
+    return None
+
+
+def _end_of_run(check: Check, subject: Subject) -> _End:
+    expected = subject.expected_failures.get(check.id)
     try:
         with asyncio.Runner() as runner:
             missing = runner.run(_run(check, subject))
     except Exception as error:  # noqa: BLE001 - a failure, whatever it is
-        reason = f"{type(error).__name__}: {error}"
-        return Cell(check=check.id, subject=subject.name, word="FAIL", reason=reason, error=error)
+        if expected is not None:
+            return _End("known", expected, error)
+        return _End("FAIL", f"{type(error).__name__}: {error}", error)
     if missing:
-        reason = f"not declared: {', '.join(missing)}"
-        return Cell(check=check.id, subject=subject.name, word="cap-", reason=reason)
-    return Cell(check=check.id, subject=subject.name, word="ok")
+        return _End("cap-", f"not declared: {', '.join(missing)}")
+    if expected is not None:
+        return _End("XPASS", f"it passed, and was expected to fail: {expected}")
+    return _End("ok")
 
 
 async def _run(check: Check, subject: Subject) -> list[str]:
     """Run a check, or return which capabilities it would need."""
     threads = set(threading.enumerate())
-    target = Target(subject)
-    try:
+    async with Target(subject) as target:
         missing = [
             name
             for name in check.requires
@@ -62,10 +119,8 @@ async def _run(check: Check, subject: Subject) -> list[str]:
         ]
         if missing:
             return missing
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(CHECK_SECONDS[subject.profile]):
             await check.run(target)
-    finally:
-        await target.aclose()
     await _assert_nothing_left(threads)
     return []
 
