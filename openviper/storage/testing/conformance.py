@@ -97,6 +97,7 @@ class StorageConformance:
         settle_storage_cell: Callable[[Cell], None],
     ) -> None:
         """Run one check, as the item of its id."""
+        __tracebackhide__ = True
         settle_storage_cell(self.run(storage_check, profile=storage_profile))
 
     # Collected whatever `python_functions` says.

@@ -83,14 +83,9 @@ def _text(matrix: Matrix) -> str:
 
 
 def _text_of(remark: Remark) -> str:
-    checks = textwrap.fill(
-        ", ".join(remark.checks),
-        WIDTH,
-        initial_indent=INDENT,
-        subsequent_indent=INDENT,
-        break_on_hyphens=False,
-    )
-    return f"{remark.word} on {', '.join(remark.subjects)}: {remark.reason}\n{checks}"
+    head = f"{remark.word}: {', '.join(remark.checks)} on {', '.join(remark.subjects)}"
+    lines = textwrap.wrap(head, WIDTH, subsequent_indent=INDENT, break_on_hyphens=False)
+    return "\n".join([*lines, textwrap.indent(remark.reason, INDENT)])
 
 
 def _markdown(matrix: Matrix) -> str:

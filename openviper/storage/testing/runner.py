@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import threading
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Literal, NamedTuple, TypeAlias
 
 from openviper.storage.testing.registry import Check, Level
@@ -100,12 +101,22 @@ def _end_of_run(check: Check, subject: Subject) -> _End:
     except Exception as error:  # noqa: BLE001 - a failure, whatever it is
         if expected is not None:
             return _End("known", expected, error)
-        return _End("FAIL", f"{type(error).__name__}: {error}", error)
+        error.add_note(check.summary)
+        reason = "\n".join([f"{type(error).__name__}: {error}", *error.__notes__])
+        return _End("FAIL", reason, error.with_traceback(_trace_of_check(error)))
     if missing:
         return _End("cap-", f"not declared: {', '.join(missing)}")
     if expected is not None:
         return _End("XPASS", f"it passed, and was expected to fail: {expected}")
     return _End("ok")
+
+
+def _trace_of_check(error: Exception) -> TracebackType | None:
+    """Return an error's trace without what runs the check."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code is not _run.__code__:
+        trace = trace.tb_next
+    return trace.tb_next if trace is not None else None
 
 
 async def _run(check: Check, subject: Subject) -> list[str]:
