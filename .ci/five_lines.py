@@ -14,6 +14,6 @@ class CupboardStorage(PortableStorage):
         super().__init__(CUPBOARD, arguments={"location": location}, location=location)
 
 
-class TestCupboard(StorageConformance):
-    async def make_storage(self, location):  # noqa: ANN001, ANN201, D102 - as a user writes it
+class TestCupboard(StorageConformance):  # noqa: D101 - as a user writes it
+    async def make_storage(self, location):  # noqa: ANN001, ANN201, D102
         return CupboardStorage(location=location)

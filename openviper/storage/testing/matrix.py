@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import get_args
 
 from openviper.storage.testing.registry import CHECKS, Level
-from openviper.storage.testing.runner import Cell, Word
+from openviper.storage.testing.runner import MEANINGS, Cell, Word
 
 __all__ = ["Column", "Matrix", "Remark", "Row", "matrix_of"]
-
-WORDS: tuple[Word, ...] = get_args(Word)
 
 UNDECLARED: tuple[Word, ...] = ("cap-", "n/a")
 """Words for what a storage does not have to show."""
@@ -67,7 +64,7 @@ class Column:
             return "CONFORMING"
         against = [
             f"{count} {word}"
-            for word in WORDS
+            for word in MEANINGS
             if word not in ("ok", *UNDECLARED) and (count := self._musts[word])
         ]
         return f"NOT ({', '.join(against)})"
@@ -110,7 +107,7 @@ class Matrix:
             Remark(word=word, reason=reason, checks=names, subjects=tuple(own))
             for (word, reason, names), own in subjects.items()
         ]
-        return sorted(remarks, key=lambda remark: WORDS.index(remark.word))
+        return sorted(remarks, key=lambda remark: list(MEANINGS).index(remark.word))
 
 
 def matrix_of(cells: Iterable[Cell]) -> Matrix:

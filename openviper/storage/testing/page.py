@@ -7,8 +7,9 @@ from html import escape
 
 from openviper import __version__
 from openviper.storage.testing.matrix import Column, Matrix, Remark, Row
+from openviper.storage.testing.runner import MEANINGS, Word
 
-__all__ = ["render_page"]
+__all__ = ["CONFORMING", "render_page"]
 
 STYLE = """
 :root { color-scheme: light dark }
@@ -20,6 +21,8 @@ th:first-child, td:first-child { text-align: left }
 thead th { background: Canvas; position: sticky; top: 0; vertical-align: bottom }
 tbody tr:hover { background: #8881 }
 small { display: block; font-weight: normal; opacity: .75 }
+dl { columns: 20rem; font-size: .9em } dl div { break-inside: avoid }
+dt { float: left; min-width: 5rem } dd { margin: 0 0 .2rem 5rem }
 code { font-size: .9em }
 pre { overflow-x: auto; white-space: pre-wrap }
 details { border-left: 4px solid #8888; margin: .5rem 0; padding: .2rem .8rem }
@@ -29,6 +32,11 @@ summary { cursor: pointer }
 details.fail { border-color: #cf222e; color: inherit; font-weight: inherit }
 details.known { border-color: #9a6700; color: inherit } details.quiet { opacity: 1 }
 """
+
+CONFORMING = f"""\
+Every check of openviper-storage {__version__} on every storage that was tried. One is CONFORMING
+where each check at level MUST was run and passed, but for those of capabilities that it does not
+declare (`cap-`) and of things that there are not (`n/a`)."""
 
 KINDS = {"ok": "ok", "FAIL": "fail", "XPASS": "fail", "known": "known"}
 """Classes of the style by word; the others are quiet."""
@@ -47,8 +55,8 @@ def render_page(matrix: Matrix) -> str:
 </head>
 <body>
 <h1>Storage conformance</h1>
-<p>{len(matrix.rows)} checks of openviper-storage {escape(__version__)}. A storage is CONFORMING
-when every MUST check that its capabilities call for was run and passed.</p>
+<p>{CONFORMING}</p>
+<dl>{"".join(map(_meaning, MEANINGS))}</dl>
 <table>
 <thead><tr><th>Verdict</th><th>MUST passed / run / declared</th></tr></thead>
 <tbody>
@@ -70,6 +78,11 @@ when every MUST check that its capabilities call for was run and passed.</p>
 
 def _lines(parts: Iterable[str]) -> str:
     return "\n".join(parts)
+
+
+def _meaning(word: Word) -> str:
+    kind = KINDS.get(word, "quiet")
+    return f"<div><dt class={kind}>{word}</dt><dd>{MEANINGS[word]}</dd></div>"
 
 
 def _head(column: Column) -> str:
@@ -104,5 +117,5 @@ def _row(row: Row, columns: tuple[Column, ...]) -> str:
     )
 
 
-def _word(word: str) -> str:
-    return f"<td class={KINDS.get(word, 'quiet')}>{escape(word)}</td>"
+def _word(word: Word) -> str:
+    return f"<td class={KINDS.get(word, 'quiet')}>{word}</td>"

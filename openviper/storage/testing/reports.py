@@ -10,7 +10,7 @@ The JSON is one object:
                    "conforming": false, "verdict": "NOT (1 FAIL, 4 no-raw)",
                    "cells": {"save.taken-name-gets-another": {"word": "FAIL", "reason": "…"}}}]}
 
-Every backend has a cell for every check. Words are those of `Cell`.
+Every backend has a cell for every check. The words are those of `MEANINGS`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import Literal, TypeAlias
 
 from openviper import __version__
 from openviper.storage.testing.matrix import Column, Matrix, Remark
-from openviper.storage.testing.page import render_page
+from openviper.storage.testing.page import CONFORMING, render_page
+from openviper.storage.testing.runner import MEANINGS
 
 __all__ = ["Format", "format_of", "render", "write"]
 
@@ -100,6 +101,12 @@ def _markdown(matrix: Matrix) -> str:
     table = [head, ["---", *[":-:"] * len(matrix.columns)], verdicts, sums, *rows]
     return "\n".join(
         [
+            "# Storage conformance",
+            "",
+            CONFORMING,
+            "",
+            *(f"- `{word}`: {meaning}" for word, meaning in MEANINGS.items()),
+            "",
             *(f"| {' | '.join(map(_escaped, cells))} |" for cells in table),
             "",
             *(

@@ -12,12 +12,25 @@ from typing import Literal, NamedTuple, TypeAlias
 from openviper.storage.testing.registry import Check, Level
 from openviper.storage.testing.target import Profile, Subject, Target
 
-__all__ = ["Cell", "Word", "run_check"]
+__all__ = ["MEANINGS", "Cell", "Word", "run_check"]
 
 Word: TypeAlias = Literal[
     "FAIL", "XPASS", "known", "not run", "no-raw", "no-proxy", "n/a", "cap-", "ok"
 ]
-"""How a check ended, the worst first."""
+"""How a check ended."""
+
+MEANINGS: dict[Word, str] = {
+    "FAIL": "it was run and failed",
+    "XPASS": "it passed, and was expected to fail",
+    "known": "it fails as expected, or fails by luck on this server",
+    "not run": "nobody ran it, or something that it needs was not given",
+    "no-raw": "it needs raw access around the storage, which was not given",
+    "no-proxy": "it needs a way through a fault proxy, which was not given",
+    "n/a": "there is no such thing here",
+    "cap-": "the storage does not declare the capability",
+    "ok": "it was run and passed",
+}
+"""What the words mean, the worst first."""
 
 CHECK_SECONDS: dict[Profile, float] = {"local": 120.0, "remote": 300.0, "long": 3600.0}
 
@@ -27,14 +40,7 @@ WITHOUT: dict[str, Word] = {"raw": "no-raw", "faults": "no-proxy"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Say how one check ended on one backend, and why.
-
-    `ok` and `FAIL`: it ran. `known`: it fails as expected, or by luck on this server. `XPASS`:
-    it was expected to fail and passed. `cap-`: the storage does not declare what it would need.
-    `no-raw`, `no-proxy`: the subject has no raw access, no way through a fault proxy. `n/a`:
-    there is no such thing here. `not run`: another field of the subject is missing, or nobody
-    ran it.
-    """
+    """Say how one check ended on one backend, and why."""
 
     check: str
     level: Level
