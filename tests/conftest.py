@@ -1,4 +1,4 @@
-"""Start each server when a test first needs it, and print the matrix in the end."""
+"""Start each server when a test first needs it."""
 
 from __future__ import annotations
 
@@ -27,27 +27,16 @@ def server() -> Iterator[Callable[[str], Server]]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    # Not at the top: this file is read before anything is measured.
-    from openviper.storage.testing import Cell, render_matrix
     from tests.crash.summary import write_summary
 
     reports = [r for kind in terminalreporter.stats.values() for r in kind]
     write_summary(terminalreporter, [r for r in reports if isinstance(r, pytest.TestReport)])
-    cells: dict[tuple[str, str], Cell] = {}
-    servers: dict[str, str] = {}
     found_mutants: dict[str, bool] = {}
     for report in reports:
         for key, value in getattr(report, "user_properties", ()):
             if key == "mutant":
                 name, was_found = value
                 found_mutants[name] = was_found
-            if key == "cell":
-                found = dict(value)
-                servers[found["subject"]] = found.pop("server")
-                cells[found["check"], found["subject"]] = Cell(**found)
-    if cells:
-        terminalreporter.section("conformance")
-        terminalreporter.write_line(render_matrix(cells.values(), servers=servers))
     if found_mutants:
         from tests.mutants.table import score
 

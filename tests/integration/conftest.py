@@ -1,4 +1,4 @@
-"""Describe each backend when a test first needs it, and keep the cells of the matrix."""
+"""Describe each backend when a test first needs it."""
 
 from __future__ import annotations
 
@@ -7,30 +7,23 @@ from collections.abc import Callable
 
 import pytest
 
-from openviper.storage.testing import Cell, Subject
+from openviper.storage.testing import Profile, Subject
 from servers import Server
 from tests.integration import subjects
 
 
 @pytest.fixture(scope="session")
-def subject_of(server: Callable[[str], Server]) -> Callable[[str], Subject]:
+def subject_of(
+    server: Callable[[str], Server], pytestconfig: pytest.Config
+) -> Callable[[str], Subject]:
     """Give a backend of the conformance suite by its name, made once a session."""
+    profile: Profile | None = pytestconfig.option.storage_profile
     made: dict[str, Subject] = {}
 
     def get(name: str) -> Subject:
         if name not in made:
-            made[name] = subjects.subject(name, server)
+            found = subjects.subject(name, server)
+            made[name] = dataclasses.replace(found, profile=profile or found.profile)
         return made[name]
 
     return get
-
-
-@pytest.fixture
-def record_cell(record_property: Callable[[str, object], None]) -> Callable[[Cell, Subject], None]:
-    """Keep a cell of the matrix in the test's report, which crosses xdist's processes."""
-
-    def record(cell: Cell, subject: Subject) -> None:
-        values = dataclasses.asdict(dataclasses.replace(cell, error=None))
-        record_property("cell", {**values, "server": subject.server})
-
-    return record

@@ -29,7 +29,7 @@ from openviper.storage.testing.target import Profile
 from servers import Server
 from servers.buckets import create_azure_container, create_gcs_bucket, create_s3_bucket
 from tests.integration import raw
-from tests.integration.excuses import EXCUSES
+from tests.integration.excuses import EXCUSES, EXPECTED_FAILURES
 
 NESTED = "deep er/ünder"
 LOCAL = ("filesystem", "filesystem-fast", "memory")
@@ -38,6 +38,14 @@ NAMES = tuple(
     f"{backend}{ending}" for backend, ending in itertools.product(BACKENDS, ("", "+nested"))
 )
 PART_SIZE = 5 << 20
+NO_SERVICE = {
+    "fetch": "nothing serves its files",
+    "faults": "it sends no requests",
+    "nobody_listens": "it connects to nothing",
+    "wrong_credentials": "it has no credentials",
+}
+NO_FOLDER = {"folder": "it is a service"}
+PRIVATE = {"fetch": "its objects are given to nobody without a signature"}
 
 
 def filesystem(root: str, durable: bool, location: str) -> Storage:
@@ -92,6 +100,7 @@ def subject(name: str, server: Callable[[str], Server]) -> Subject:
         name=name,
         nested=NESTED if nested else "",
         profile=_profile(backend),
+        expected_failures=EXPECTED_FAILURES.get(backend, {}),
         excuses=EXCUSES.get(backend, {}),
     )
 
@@ -113,6 +122,7 @@ def _filesystem(durable: bool, _server: object) -> Subject:
         folder=partial(Path, root),
         raw=partial(raw.FileSystemRaw, root),
         missing_container=lambda: backends.FileSystemStorage(f"{root}/no/such/root", "/media/"),
+        inapplicable=NO_SERVICE,
     )
 
 
@@ -122,6 +132,13 @@ def _memory(_server: object) -> Subject:
         make=lambda location: backends.MemoryStorage(location=location),
         server="this process",
         shares_instances=False,
+        crosses_processes=False,
+        inapplicable={
+            **NO_SERVICE,
+            "folder": "it has none",
+            "missing_container": "it has none that could be missing",
+            "raw": "there is nothing behind it",
+        },
     )
 
 
@@ -135,6 +152,7 @@ def _s3(kind: str, server: Callable[[str], Server]) -> Subject:
         name="",
         make=partial(s3, bucket, there.url, keys, region, flat),
         server=f"{kind} {there.version}",
+        profile="remote",
         large=2 * PART_SIZE + 1000,
         part_size=PART_SIZE,
         crosses_processes=True,
@@ -151,6 +169,7 @@ def _s3(kind: str, server: Callable[[str], Server]) -> Subject:
         ),
         create_headers={"If-None-Match": "*"},
         secrets=(keys[1],),
+        inapplicable=NO_FOLDER | PRIVATE,
     )
 
 
@@ -162,6 +181,7 @@ def _gcs(server: Callable[[str], Server]) -> Subject:
         name="",
         make=partial(gcs, bucket, there.url, account),
         server=f"fake-gcs-server {there.version}",
+        profile="remote",
         crosses_processes=True,
         raw=partial(raw.GCSRaw, bucket, there.url),
         missing_container=partial(gcs, "no-such-bucket", there.url, account, "x"),
@@ -177,6 +197,7 @@ def _gcs(server: Callable[[str], Server]) -> Subject:
         ),
         create_headers={"x-goog-if-generation-match": "0"},
         fetch=fetch,
+        inapplicable=NO_FOLDER,
     )
 
 
@@ -190,6 +211,7 @@ def _azure(server: Callable[[str], Server]) -> Subject:
         name="",
         make=partial(azure, container, text),
         server=f"azurite {there.version}",
+        profile="remote",
         crosses_processes=True,
         raw=partial(raw.AzureRaw, container, text),
         make_private=partial(azure, private, text),
@@ -210,6 +232,7 @@ def _azure(server: Callable[[str], Server]) -> Subject:
         put_headers={"x-ms-blob-type": "BlockBlob"},
         secrets=(key,),
         fetch=fetch,
+        inapplicable=NO_FOLDER,
     )
 
 

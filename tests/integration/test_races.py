@@ -18,9 +18,8 @@ BODY = bytes_of(SIZE)
 
 @pytest.fixture
 async def target(subject_of: Callable[[str], Subject]) -> AsyncIterator[Target]:
-    target = Target(subject_of("versitygw"))
-    yield target
-    await target.aclose()
+    async with Target(subject_of("versitygw")) as target:
+        yield target
 
 
 def _content(writer: int) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from openviper.storage import FileSystemStorage, MemoryStorage, S3Storage, Storage
 from openviper.storage.testing import CHECKS, Cell, Check, Subject, run_check
+from openviper.storage.testing.target import Make, made
 from servers import Server
 from tests.integration import subjects
 from tests.integration.raw import FileSystemRaw
@@ -132,7 +133,7 @@ def _on_disk(kind: Callable[..., Storage], root: Path, location: str) -> Storage
     return kind(str(folder), "/media/", durable=False)
 
 
-def _on_s3(kind: type[Storage], make: Callable[[str], Storage], location: str) -> Storage:
-    storage = make(location)
+async def _on_s3(kind: type[Storage], make: Make, location: str) -> Storage:
+    storage = await made(make(location))
     storage.__class__ = kind  # the mutants of S3 only override methods
     return storage

@@ -52,6 +52,8 @@ def _failing_cell() -> Cell:
         """What was saved is read back."""
         raise AssertionError("reading back: expected b'what was saved', got b'something else'")
 
-    check = Check(id="x.y", points=("R01",), requires=(), needs=(), run=fact)
+    check = Check(
+        id="x.y", points=("R01",), level="MUST", since="0.1", requires=(), needs=(), run=fact
+    )
     subject = Subject(name="memory", make=lambda location: MemoryStorage(location=location))
     return run_check(check, subject)

@@ -1,56 +1,129 @@
-"""Show every check on every backend in one table."""
+"""Put every check and every backend into one table, with a verdict for each backend."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from openviper.storage.testing.runner import Cell
+from openviper.storage.testing.registry import CHECKS, Level
+from openviper.storage.testing.runner import MEANINGS, Cell, Word
 
-__all__ = ["render_matrix"]
+__all__ = ["Column", "Matrix", "Remark", "Row", "matrix_of"]
+
+UNDECLARED: tuple[Word, ...] = ("cap-", "n/a")
+"""Words for what a storage does not have to show."""
 
 
-def render_matrix(cells: Iterable[Cell], *, servers: dict[str, str] | None = None) -> str:
-    """Return a table of checks by backends, the sums below it and the reasons below them."""
-    rows: dict[str, dict[str, Cell]] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Say what a check shows."""
+
+    check: str
+    level: Level
+    fact: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """Hold what one backend showed of each check of the table."""
+
+    subject: str
+    server: str
+    rows: tuple[Row, ...]
+    cells: Mapping[str, Cell]
+
+    def word(self, check: str) -> Word:
+        """Return the word for a check: `not run` where it has no cell."""
+        return self.cells[check].word if check in self.cells else "not run"
+
+    @property
+    def passed(self) -> int:
+        """Count the MUST checks that passed."""
+        return self._musts["ok"]
+
+    @property
+    def run(self) -> int:
+        """Count the MUST checks that passed or failed."""
+        return self._musts["ok"] + self._musts["FAIL"] + self._musts["XPASS"]
+
+    @property
+    def declared(self) -> int:
+        """Count the MUST checks but those of capabilities and things that there are not."""
+        return sum(count for word, count in self._musts.items() if word not in UNDECLARED)
+
+    @property
+    def conforming(self) -> bool:
+        """Tell whether every MUST check that was declared ran and passed."""
+        return self.passed == self.declared > 0
+
+    @property
+    def verdict(self) -> str:
+        """Return `CONFORMING`, or `NOT` with the number of each word that stands against it."""
+        if self.conforming:
+            return "CONFORMING"
+        against = [
+            f"{count} {word}"
+            for word in MEANINGS
+            if word not in ("ok", *UNDECLARED) and (count := self._musts[word])
+        ]
+        return f"NOT ({', '.join(against)})"
+
+    @property
+    def _musts(self) -> Counter[Word]:
+        return Counter(self.word(row.check) for row in self.rows if row.level == "MUST")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Say why checks ended with another word than `ok`, on some backends."""
+
+    word: Word
+    reason: str
+    checks: tuple[str, ...]
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Hold the table: all checks that are registered or were run, by backend."""
+
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """Return the reasons in the table, the worst first, each one once."""
+        checks: dict[tuple[Word, str, str], list[str]] = {}
+        for column in self.columns:
+            for name, cell in sorted(column.cells.items()):
+                if cell.word != "ok":
+                    key = (cell.word, cell.reason, column.subject)
+                    checks.setdefault(key, []).append(name)
+        subjects: dict[tuple[Word, str, tuple[str, ...]], list[str]] = {}
+        for (word, reason, subject), names in checks.items():
+            subjects.setdefault((word, reason, tuple(names)), []).append(subject)
+        remarks = [
+            Remark(word=word, reason=reason, checks=names, subjects=tuple(own))
+            for (word, reason, names), own in subjects.items()
+        ]
+        return sorted(remarks, key=lambda remark: list(MEANINGS).index(remark.word))
+
+
+def matrix_of(cells: Iterable[Cell]) -> Matrix:
+    """Return the table of these cells; the last of a check and a backend counts."""
+    rows = {
+        check.id: Row(check=check.id, level=check.level, fact=check.summary)
+        for check in CHECKS.values()
+    }
+    subjects: dict[str, dict[str, Cell]] = {}
     for cell in cells:
-        rows.setdefault(cell.check, {})[cell.subject] = cell
-    subjects = sorted({subject for row in rows.values() for subject in row})
-    if not subjects:
-        return "no checks were run"
-    first = max(len(name) for name in [*rows, "check"])
-    widths = [max(len(subject), len("excused")) for subject in subjects]
-    lines = [_line("check", subjects, first, widths)]
-    lines += [
-        _line(name, [_word(row.get(subject)) for subject in subjects], first, widths)
-        for name, row in sorted(rows.items())
-    ]
-    lines.append("-" * len(lines[0]))
-    lines.append(_line("ok / of", [_sum(rows, s) for s in subjects], first, widths))
-    lines += [f"{subject}: {servers[subject]}" for subject in subjects if servers]
-    return "\n".join([*lines, *_reasons(rows)])
-
-
-def _line(head: str, words: list[str], first: int, widths: list[int]) -> str:
-    cells = (word.center(width) for word, width in zip(words, widths, strict=True))
-    return f"{head:<{first}}  {'  '.join(cells)}".rstrip()
-
-
-def _word(cell: Cell | None) -> str:
-    return "not run" if cell is None else cell.word
-
-
-def _sum(rows: dict[str, dict[str, Cell]], subject: str) -> str:
-    words = [row[subject].word for row in rows.values() if subject in row]
-    return f"{words.count('ok')}/{len(words)}"
-
-
-def _reasons(rows: dict[str, dict[str, Cell]]) -> list[str]:
-    grouped: dict[tuple[str, str, str], list[str]] = {}
-    for name, row in sorted(rows.items()):
-        for cell in row.values():
-            if cell.word != "ok":
-                grouped.setdefault((cell.word, name, cell.reason), []).append(cell.subject)
-    return [
-        f"{word}: {name} on {', '.join(subjects)}: {reason}"
-        for (word, name, reason), subjects in grouped.items()
-    ]
+        subjects.setdefault(cell.subject, {})[cell.check] = cell
+        # One that was registered in another process is not in CHECKS here.
+        rows.setdefault(cell.check, Row(check=cell.check, level=cell.level, fact=cell.fact))
+    ordered = tuple(row for _, row in sorted(rows.items()))
+    columns = (
+        Column(subject=subject, server=next(iter(own.values())).server, rows=ordered, cells=own)
+        for subject, own in sorted(subjects.items())
+    )
+    return Matrix(rows=ordered, columns=tuple(columns))

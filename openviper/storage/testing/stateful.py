@@ -116,7 +116,7 @@ class _Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.target = Target(self.subject)
+        self.target = self.runner.run(Target(self.subject).__aenter__())
         self.storage = self.target.storage
 
     def can(self, *needs: str) -> bool:
@@ -132,7 +132,7 @@ class _Machine(RuleBasedStateMachine):
     async def _tear_down(self) -> None:
         with suppress(StorageError):  # what failed before is what counts
             await self.storage.delete_prefix("", everything=True)
-        await self.target.aclose()
+        await self.target.__aexit__(None, None, None)
 
 
 class StorageMachine(_Machine):
@@ -352,7 +352,7 @@ class StorageMachine(_Machine):
         self.runner.run(self._open_again())
 
     async def _open_again(self) -> None:
-        self.storage = self.target.another()
+        self.storage = await self.target.another()
         await self._look_at(*self.files)
         if self.can("list"):
             await look.nothing_but(self.target, self.files)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from types import TracebackType
+from typing import Literal, Protocol, Self, TypeAlias
 
 from openviper.storage.base import Storage
 from openviper.storage.testing.refusals import Words, plain_words
+from openviper.storage.testing.registry import CHECKS
 
-__all__ = ["FaultAccess", "Profile", "RawAccess", "Subject", "Target"]
+__all__ = [
+    "FaultAccess",
+    "Make",
+    "Profile",
+    "RawAccess",
+    "Subject",
+    "Target",
+    "made",
+    "make_now",
+]
+
+Make: TypeAlias = Callable[[str], Storage | Awaitable[Storage]]
+"""Return, or give to who awaits, a new storage at a location."""
 
 Profile: TypeAlias = Literal["local", "remote", "long"]
-"""How much is tried: what takes under a minute here, under four on a server, or everything."""
+"""How much is tried and waited for: on this machine, over a network, or everything there is."""
 
 
 class RawAccess(Protocol):
@@ -56,9 +72,9 @@ class Subject:
     """Describe a backend that is checked: how its storages are made, what its server can't."""
 
     name: str
-    make: Callable[[str], Storage]
+    make: Make
     """Return a new storage at a location, on the same server or folder each time; picklable
-    where `crosses_processes`."""
+    where `crosses_processes`. What it gives to be awaited is awaited in the check's own loop."""
     server: str = ""
     """The server and its version, for the table."""
     profile: Profile = "local"
@@ -70,13 +86,14 @@ class Subject:
     """Bytes over which content goes that way, in parts of so many."""
     shares_instances: bool = True
     """Whether two storages of `make` with one location see the same files."""
-    crosses_processes: bool = False
+    crosses_processes: bool | None = None
+    """Whether two processes see the same files."""
     folder: Callable[[str], Path] | None = None
     """Return the local folder of a location, where it is one."""
     raw: Callable[[str], RawAccess] | None = None
     fetch: Callable[[str], Awaitable[bytes]] | None = None
     """Return what an unauthenticated GET of a URL gives; None where nothing serves it."""
-    make_private: Callable[[str], Storage] | None = None
+    make_private: Make | None = None
     """Return a storage whose files nobody gets without a signature, where `make`'s are public."""
     missing_container: Callable[[], Storage] | None = None
     """Return a storage whose bucket, container or root is not there."""
@@ -91,8 +108,17 @@ class Subject:
     """What a PUT to a signed URL has to carry beside its content type."""
     create_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """What it has to carry beside these where the URL creates only."""
+    inapplicable: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Fields of these that stay empty as there is no such thing, each with the reason."""
+    expected_failures: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Checks that are known to fail, each with the reason: one that passes is a failure."""
     excuses: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Checks that can't be shown on this server, each with the server's fault."""
+    """Checks that pass or fail by luck on this server, each with its fault; they are not run."""
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a check or a field that there is not."""
+        _refuse_unknown("check", {*self.expected_failures, *self.excuses}, CHECKS)
+        _refuse_unknown("field", self.inapplicable, self.__slots__)
 
     def new_location(self) -> str:
         """Return a location that nobody has used."""
@@ -101,7 +127,10 @@ class Subject:
 
 
 class Target:
-    """Give one check its storages, and close them after it."""
+    """Give one check its storages while it runs, and close them after it."""
+
+    storage: Storage
+    """There from the beginning of `async with`."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -109,28 +138,53 @@ class Target:
         self.raw = subject.raw(self.location) if subject.raw else None
         self.large = subject.large
         self._stack = AsyncExitStack()
-        self.storage = self._make(self.location)
 
-    def another(self) -> Storage:
-        """Return a second instance on the same files; the same one where instances share none."""
-        return self._make(self.location) if self.subject.shares_instances else self.storage
+    async def __aenter__(self) -> Self:
+        """Make the storage."""
+        self.storage = await self._make(self.location)
+        return self
 
-    def beside(self, ending: str) -> Storage:
-        """Return a storage whose location is this one's with an ending put to its name."""
-        return self._make(f"{self.location}{ending}")
-
-    def private(self) -> Storage:
-        """Return a storage whose files nobody gets without a signature."""
-        return self._made(self.subject.make_private or self.subject.make, self.location)
-
-    async def aclose(self) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """Close every storage made here."""
         await self._stack.aclose()
 
-    def _make(self, location: str) -> Storage:
-        return self._made(self.subject.make, location)
+    async def another(self) -> Storage:
+        """Return a second instance on the same files; the same one where instances share none."""
+        return await self._make(self.location) if self.subject.shares_instances else self.storage
 
-    def _made(self, make: Callable[[str], Storage], location: str) -> Storage:
-        storage = make(location)
+    async def beside(self, ending: str) -> Storage:
+        """Return a storage whose location is this one's with an ending put to its name."""
+        return await self._make(f"{self.location}{ending}")
+
+    async def private(self) -> Storage:
+        """Return a storage whose files nobody gets without a signature."""
+        return await self._made(self.subject.make_private or self.subject.make, self.location)
+
+    async def _make(self, location: str) -> Storage:
+        return await self._made(self.subject.make, location)
+
+    async def _made(self, make: Make, location: str) -> Storage:
+        storage = await made(make(location))
         self._stack.push_async_callback(storage.aclose)
         return storage
+
+
+async def made(storage: Storage | Awaitable[Storage]) -> Storage:
+    """Return what a `Make` gave, awaited where that is how it gives."""
+    return await storage if inspect.isawaitable(storage) else storage
+
+
+def make_now(make: Make, location: str) -> Storage:
+    """Make a storage where no loop runs; one that is awaited, in a loop that then closes."""
+    storage = make(location)
+    return asyncio.run(made(storage)) if inspect.isawaitable(storage) else storage
+
+
+def _refuse_unknown(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        raise ValueError(f"there is no {what} {', '.join(map(repr, unknown))}")

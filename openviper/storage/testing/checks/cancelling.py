@@ -185,7 +185,7 @@ async def every_await_of_the_first_use(target: Target) -> None:
     """A first use that is cancelled at any await, and `aclose` too, leave nothing open."""
 
     async def use() -> None:
-        storage = target.another()
+        storage = await target.another()
         try:
             await storage.exists("a")
         finally:

@@ -47,7 +47,7 @@ async def copy_keeps_all_there_is(target: Target) -> None:
         before = await target.storage.stat(name)
         copied = await target.storage.copy(name, f"new/folder/{name}")
         same(copied, f"new/folder/{name}", "the name returned")
-        await look.content(target.another(), copied, content)
+        await look.content(await target.another(), copied, content)
         await look.content(target.storage, name, content)
         _assert_alike(await target.storage.stat(copied), before, f"the copy of {name}")
         same(await target.storage.stat(name), before, f"stat of {name} afterwards")
@@ -84,7 +84,7 @@ async def move_keeps_all_there_is(target: Target) -> None:
         before = await target.storage.stat(name)
         moved = await target.storage.move(name, f"new/folder/{name}")
         same(moved, f"new/folder/{name}", "the name returned")
-        await look.content(target.another(), moved, content)
+        await look.content(await target.another(), moved, content)
         same(await target.storage.exists(name), False, f"exists({name!r})")
         _assert_alike(await target.storage.stat(moved), before, f"the moved {name}")
     await look.nothing_but(target, [f"new/folder/{name}" for name in _contents(target)])
@@ -208,7 +208,7 @@ async def onto_itself_is_refused(target: Target) -> None:
 async def copy_to_another_storage(target: Target) -> None:
     """What one storage streams another saves, with its type and metadata."""
     content = bytes_of(target.large)
-    source, other = target.storage, target.beside("-other")
+    source, other = target.storage, await target.beside("-other")
     await source.save("from.bin", chunks_of(content), **ATTRIBUTES)
     before = await source.stat("from.bin")
     chunks = cast(AsyncGenerator[bytes, None], source.stream("from.bin"))
@@ -246,7 +246,7 @@ async def one_of_many_moves_wins(target: Target) -> None:
 async def _assert_one_wins(target: Target, way: str) -> None:
     sources = [f"{number}.txt" for number in range(RACERS)]
     await asyncio.gather(*(target.storage.save(name, name.encode()) for name in sources))
-    storages = [target.storage, target.another()] * (RACERS // 2)
+    storages = [target.storage, await target.another()] * (RACERS // 2)
     outcomes = await asyncio.gather(
         *(_ways(storage)[way](name, "to") for storage, name in zip(storages, sources, strict=True)),
         return_exceptions=True,

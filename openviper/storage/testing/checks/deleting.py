@@ -25,7 +25,7 @@ async def file_is_gone(target: Target) -> None:
     await target.storage.save("kept.bin", b"kept")
     for name in ("small.bin", "large.bin"):
         same(await target.storage.delete(name), None, f"what delete({name!r}) returned")  # type: ignore[func-returns-value]  # that is the fact
-        same(await target.another().exists(name), False, f"exists({name!r})")
+        same(await (await target.another()).exists(name), False, f"exists({name!r})")
         for what, call in (("stat", target.storage.stat), ("read", target.storage.read)):
             await fails(NotFoundError, call(name), doing=f"{what} of the deleted {name!r}")
     await look.nothing_but(target, ["kept.bin"])
@@ -55,7 +55,7 @@ async def directory_loses_nothing(target: Target) -> None:
 async def side_by_side_all_succeed(target: Target) -> None:
     """Twenty deletes of one name at once all succeed."""
     await target.storage.save("dir/a.txt", b"x")
-    other = target.another()
+    other = await target.another()
     storages = [target.storage, other] * 10
     await asyncio.gather(*(storage.delete("dir/a.txt") for storage in storages))
     same(await target.storage.exists("dir/a.txt"), False, "exists")
@@ -78,7 +78,7 @@ async def last_child_never_races_a_save(target: Target) -> None:
         old, new = f"{turn}/a/b/old.txt", f"{turn}/a/b/new.txt"
         await target.storage.save(old, b"old")
         saved, _ = await asyncio.gather(
-            target.another().save(new, chunks_of(b"new")), target.storage.delete(old)
+            (await target.another()).save(new, chunks_of(b"new")), target.storage.delete(old)
         )
         same(saved, new, "the name saved")
         await look.content(target.storage, new, b"new")
@@ -212,7 +212,7 @@ async def a_file_is_its_own_path(target: Target) -> None:
 @check("delete-prefix.everything-must-be-said", "D09", "N01", "I01", requires=("list",))
 async def everything_must_be_said(target: Target) -> None:
     """The whole storage is emptied only with everything=True, and no other location."""
-    beside = target.beside("2")
+    beside = await target.beside("2")
     await asyncio.gather(*(target.storage.save(name, b"x") for name in ("a.txt", "b/c.txt")))
     await beside.save("kept.txt", b"x")
     await fails(ValueError, target.storage.delete_prefix(""), doing="delete_prefix('')")

@@ -19,7 +19,7 @@ SECRET = b"outside of the storage"
 @check("place.neighbours-never-meet", "I01", needs=("shares_instances",))
 async def neighbours_never_meet(target: Target) -> None:
     """Locations `media` and `media2` neither see nor delete nor collide with each other."""
-    here, there = target.storage, target.beside("2")
+    here, there = target.storage, await target.beside("2")
     for storage, content in ((here, b"here"), (there, b"there")):
         name = await storage.save("a/b.txt", content, if_exists="error")
         expect.same(name, "a/b.txt", "name, which is free in both places")
@@ -35,7 +35,7 @@ async def neighbours_never_meet(target: Target) -> None:
 @check("place.below-another-is-its-directory", "I01", "I05", needs=("shares_instances",))
 async def below_another_is_its_directory(target: Target) -> None:
     """A location below another one is a directory of it, in both directions."""
-    below = target.beside("/deep er/ünder")
+    below = await target.beside("/deep er/ünder")
     await below.put("a.txt", b"from below")
     await look.content(target.storage, "deep er/ünder/a.txt", b"from below")
     await target.storage.put("deep er/ünder/b.txt", b"from above")
@@ -52,7 +52,7 @@ async def location_may_end_in_slashes(target: Target) -> None:
     """A location with slashes at its end is the same place."""
     await target.storage.put("a/b", b"content")
     for ending in ("/", "//", "/."):
-        same = target.beside(ending)
+        same = await target.beside(ending)
         await look.content(same, "a/b", b"content")
         expect.same(await look.names(same), ["a/b"], f"names where the location ends in {ending!r}")
 

@@ -15,7 +15,7 @@ from openviper.storage.testing import look
 from openviper.storage.testing.contents import bytes_of, chunks_of
 from openviper.storage.testing.expect import same, same_bytes
 from openviper.storage.testing.registry import check
-from openviper.storage.testing.target import Target
+from openviper.storage.testing.target import Target, make_now
 
 TASKS = 200
 
@@ -23,7 +23,7 @@ TASKS = 200
 @check("life.is-made-without-a-loop", "Y01", requires=("read",))
 async def is_made_without_a_loop(target: Target) -> None:
     """A storage can be made where no event loop runs, and used later."""
-    storage = await asyncio.to_thread(target.subject.make, target.location)
+    storage = await asyncio.to_thread(make_now, target.subject.make, target.location)
     async with storage as entered:
         assert entered is storage, "expected the storage itself from async with"
         await storage.save("a.txt", b"x")
@@ -45,7 +45,7 @@ async def capabilities_need_nothing(target: Target) -> None:
 @check("life.closes-more-than-once", "Y02")
 async def closes_more_than_once(target: Target) -> None:
     """A storage can be closed before it was used, and as often as one likes."""
-    storage = target.another()
+    storage = await target.another()
     await storage.aclose()
     await storage.save("a.txt", b"x")
     await storage.aclose()
@@ -70,7 +70,7 @@ async def opens_again(target: Target) -> None:
 @check("life.works-in-one-loop-after-another", "Y03", "Y04", requires=("read",))
 async def works_in_one_loop_after_another(target: Target) -> None:
     """One instance works in two runs of asyncio one after the other, closed or not."""
-    storage = target.another()
+    storage = await target.another()
     content = bytes_of(target.large)
 
     async def closing(name: str) -> None:
@@ -89,7 +89,7 @@ async def works_in_one_loop_after_another(target: Target) -> None:
 @check("life.works-in-threads-with-loops", "Y03", requires=("read", "list"))
 async def works_in_threads_with_loops(target: Target) -> None:
     """One instance works in several threads with loops of their own at the same time."""
-    storage = target.another()
+    storage = await target.another()
     begin = threading.Barrier(3)
 
     async def work(number: int) -> None:
@@ -124,13 +124,13 @@ async def many_tasks_share_an_instance(target: Target) -> None:
 @check("life.equal-by-configuration", "Y06")
 async def equal_by_configuration(target: Target) -> None:
     """Storages made alike are equal and hash alike, and those of another location are not."""
-    one, two = target.another(), target.another()
+    one, two = await target.another(), await target.another()
     if not _compares(one):
         return
     same(one, two, "a storage made alike")
     same(hash(one), hash(two), "its hash")
     same(len({one, two}), 1, "the number of both in a set")
-    assert one != target.beside("2"), "expected storages of two locations to differ"
+    assert one != await target.beside("2"), "expected storages of two locations to differ"
     assert one != object(), "expected a storage to differ from any object"
 
 
@@ -167,7 +167,7 @@ async def pickles_or_refuses_to(target: Target) -> None:
 async def shows_no_secret(target: Target) -> None:
     """The text of a storage, used or not, names its class and none of its credentials."""
     await target.storage.exists("a.txt")
-    for storage in (target.storage, target.another()):
+    for storage in (target.storage, await target.another()):
         for text in (repr(storage), str(storage)):
             assert type(storage).__name__ in text, f"expected the class in {text!r}"
             for secret in target.subject.secrets:
@@ -203,7 +203,7 @@ async def warns_of_nothing(target: Target) -> None:
     gc.collect()  # what others left is not this storage's
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        storage = target.another()
+        storage = await target.another()
         await storage.save("a.txt", chunks_of(bytes_of(target.large)))
         await storage.size("a.txt")
         await storage.exists("missing.txt")

@@ -31,7 +31,7 @@ async def nothing_is_no_error(target: Target) -> None:
 async def all_that_was_saved(target: Target) -> None:
     """All names that were saved are listed, relative to the location, and can be read."""
     await _fill(target.storage, TREE)
-    found = await look.names(target.another())
+    found = await look.names(await target.another())
     same(found, list(TREE), "the files")
     contents = await asyncio.gather(*map(target.storage.read, found))
     same(contents, [name.encode() for name in found], "their contents")

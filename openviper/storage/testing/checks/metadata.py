@@ -42,7 +42,7 @@ async def kept_from_bytes(target: Target) -> None:
     put = await target.storage.put("put.bin", b"x", **ATTRIBUTES)
     _assert_attributes(put, "what put returned")
     for name in ("saved.bin", "put.bin"):
-        _assert_attributes(await target.another().stat(name), name)
+        _assert_attributes(await (await target.another()).stat(name), name)
 
 
 @check("metadata.kept-from-small-streams", "M08", requires=("metadata",))
@@ -87,7 +87,7 @@ async def kept_under_another_name(target: Target) -> None:
 async def any_text_round_trips(target: Target) -> None:
     """Values of any script, with quotes, percent signs and spaces come back exactly."""
     await target.storage.save("a.bin", b"x", metadata=VALUES)
-    found = (await target.another().stat("a.bin")).metadata
+    found = (await (await target.another()).stat("a.bin")).metadata
     same(dict(found or {}), VALUES, "metadata in stat")
 
 

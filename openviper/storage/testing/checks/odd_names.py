@@ -25,7 +25,7 @@ async def put_and_listed_exactly(target: Target) -> None:
     for name in EXACT:
         expect.same_bytes(await target.storage.read(name), _content(name), f"content of {name!r}")
     expected = sorted(EXACT, key=str.encode)
-    expect.same(await look.names(target.another()), expected, "names listed")
+    expect.same(await look.names(await target.another()), expected, "names listed")
 
 
 @check("odd.stat-exists-and-size", "W01", requires=("put",))

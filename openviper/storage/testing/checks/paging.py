@@ -114,7 +114,7 @@ async def is_text_for_any_instance(target: Target) -> None:
     await _fill(target.storage, ["a", "b", "c", "d/1", "d/2"])
     first = await target.storage.list_page(limit=2)
     assert isinstance(first.token, str), f"expected a text, got {first.token!r}"
-    second = await target.another().list_page(limit=10, token=first.token)
+    second = await (await target.another()).list_page(limit=10, token=first.token)
     same(_entries(first) + _entries(second), ["a", "b", "c", "d/1", "d/2"], "both pages")
     same(second.token, None, "the last page's token")
 

@@ -12,7 +12,7 @@ from openviper.storage.testing.target import Target
 @check("put.returns-what-is-stored", "S01", requires=("put", "metadata"))
 async def returns_what_is_stored(target: Target) -> None:
     """`put` returns the file as `stat` sees it then, small and large."""
-    large, other = bytes_of(target.large), target.another()
+    large, other = bytes_of(target.large), await target.another()
     for name, source, content in (("small.txt", b"x", b"x"), ("l.bin", chunks_of(large), large)):
         info = await target.storage.put(name, source, metadata={"key": "value"})
         there = await other.stat(name)
@@ -122,7 +122,7 @@ async def conditions_exclude_each_other(target: Target) -> None:
 @check("writer.commits-when-its-block-ends", "R13", "S11", requires=("put", "metadata"))
 async def commits_when_its_block_ends(target: Target) -> None:
     """`open("wb")` shows nothing until its block ends, and then all; `info` is the file."""
-    piece, other = bytes_of(100_000), target.another()
+    piece, other = bytes_of(100_000), await target.another()
     for count in (0, 1, target.large // len(piece) + 2):
         name = f"{count}.bin"
         async with target.storage.open(name, "wb", metadata={"key": "value"}) as writer:

@@ -14,7 +14,7 @@ from openviper.storage.errors import AlreadyExistsError, PreconditionFailedError
 from openviper.storage.testing import expect, look
 from openviper.storage.testing.contents import bytes_of, chunks_of, file_of, meeting
 from openviper.storage.testing.registry import check
-from openviper.storage.testing.target import Target
+from openviper.storage.testing.target import Make, Target, make_now
 from openviper.storage.types import Content, IfExists
 
 WRITERS = 20
@@ -55,7 +55,7 @@ async def large_saves_are_distinct(target: Target) -> None:
 @check("race.instances-are-distinct", "S04")
 async def instances_are_distinct(target: Target) -> None:
     """Saves of one name through two instances give distinct names."""
-    await _expect_distinct(target, [target.storage, target.another()], _contents(WRITERS))
+    await _expect_distinct(target, [target.storage, await target.another()], _contents(WRITERS))
 
 
 @check("race.threads-are-distinct", "S04")
@@ -69,8 +69,8 @@ async def threads_are_distinct(target: Target) -> None:
         return asyncio.run(_all_saves(storage, own, "rename"))
 
     halves = await asyncio.gather(
-        asyncio.to_thread(save, target.another(), contents[::2]),
-        asyncio.to_thread(save, target.another(), contents[1::2]),
+        asyncio.to_thread(save, await target.another(), contents[::2]),
+        asyncio.to_thread(save, await target.another(), contents[1::2]),
     )
     await _expect_whole(target.storage, halves[0], contents[::2])
     await _expect_whole(target.storage, halves[1], contents[1::2])
@@ -101,7 +101,7 @@ async def one_creator_wins(target: Target) -> None:
 async def one_put_if_none_match_wins(target: Target) -> None:
     """Of twenty puts with `if_none_match` through two instances, one wins."""
     contents = _contents(WRITERS)
-    storages = [target.storage, target.another()] * (WRITERS // 2)
+    storages = [target.storage, await target.another()] * (WRITERS // 2)
     calls = [
         storage.put("one", content, if_none_match=True)
         for storage, content in zip(storages, contents, strict=True)
@@ -130,7 +130,7 @@ async def one_if_match_wins(target: Target) -> None:
 @check("race.readers-see-whole-files", "S07", requires=("put", "read"))
 async def readers_see_whole_files(target: Target) -> None:
     """While a file is replaced, readers get the old or the new content, whole, and no gap."""
-    contents, other = _contents(2, 100_000), target.another()
+    contents, other = _contents(2, 100_000), await target.another()
     await target.storage.put("a.bin", contents[0])
     done = False
 
@@ -258,13 +258,13 @@ async def _in_two_processes(
 
 
 def _save_elsewhere(
-    make: Callable[[str], Storage],
+    make: Make,
     location: str,
     contents: Sequence[bytes],
     modes: Sequence[IfExists],
     connection: Connection,
 ) -> None:
-    storage = make(location)
+    storage = make_now(make, location)
     connection.send("ready")
     for mode in modes:
         connection.recv()

@@ -146,7 +146,7 @@ async def reads_one_version(target: Target) -> None:
     await target.storage.put("a.bin", chunks_of(old))
     async with target.storage.open("a.bin") as reader:
         same_bytes(await reader.read(100), old[:100], "before it was replaced")
-        await target.another().put("a.bin", chunks_of(new))
+        await (await target.another()).put("a.bin", chunks_of(new))
         for position in (100, target.large - 50):
             try:
                 await reader.seek(position)

@@ -191,7 +191,7 @@ async def stream_is_of_one_version(target: Target) -> None:
     try:
         async for chunk in target.storage.stream("a.bin"):
             if not found:
-                await target.another().put("a.bin", chunks_of(new))
+                await (await target.another()).put("a.bin", chunks_of(new))
             found += chunk
     except StorageError:
         same_bytes(bytes(found), old[: len(found)], "what came before the error")

@@ -23,7 +23,7 @@ MODES: tuple[Literal["rename", "overwrite", "error"], ...] = ("rename", "overwri
 @check("save.free-name-comes-back", "S01")
 async def free_name_comes_back(target: Target) -> None:
     """A free name comes back unchanged in every mode, and its content is there at once."""
-    other = target.another()
+    other = await target.another()
     for mode in MODES:
         name = await target.storage.save(f"a/{mode}.txt", b"content", if_exists=mode)
         expect.same(name, f"a/{mode}.txt", f"name returned with if_exists={mode!r}")
@@ -37,7 +37,7 @@ async def free_name_comes_back(target: Target) -> None:
 @check("save.changes-are-seen-by-others", "S01", "D01")
 async def changes_are_seen_by_others(target: Target) -> None:
     """What one instance creates, replaces or deletes another sees at once, as if for the first."""
-    other = target.another()
+    other = await target.another()
     for content in (None, b"first", b"the second", None):
         if content is None:
             await target.storage.delete("a.txt")
@@ -55,7 +55,7 @@ async def changes_are_seen_by_others(target: Target) -> None:
 @check("save.large-content-comes-back", "S01", "S10")
 async def large_content_comes_back(target: Target) -> None:
     """Large content from a generator is stored whole in every mode, under the name given."""
-    other = target.another()
+    other = await target.another()
     for seed, mode in enumerate(MODES):
         content = bytes_of(target.large, seed=seed)
         name = await target.storage.save(f"{mode}.bin", chunks_of(content), if_exists=mode)
@@ -101,7 +101,7 @@ async def large_taken_name_gets_another(target: Target) -> None:
 @check("save.overwrite-replaces", "S07")
 async def overwrite_replaces(target: Target) -> None:
     """`if_exists="overwrite"` replaces the content and keeps the name, small and large."""
-    large, other = bytes_of(target.large), target.another()
+    large, other = bytes_of(target.large), await target.another()
     contents: tuple[Content, ...] = (chunks_of(large), b"short")
     await target.storage.save("a.bin", b"old")
     for content, expected in zip(contents, (large, b"short"), strict=True):
@@ -148,7 +148,7 @@ async def unknown_keyword_is_refused(target: Target) -> None:
 @check("save.invisible-until-stored", "S11")
 async def invisible_until_stored(target: Target) -> None:
     """While content is still coming nothing is visible, not even a temporary name."""
-    other = target.another()
+    other = await target.another()
 
     async def peek() -> None:
         expect.same(await other.exists("a/b.bin"), False, "exists() in the middle of save()")
@@ -167,7 +167,7 @@ async def invisible_until_stored(target: Target) -> None:
 @check("save.old-content-stays-readable", "S11")
 async def old_content_stays_readable(target: Target) -> None:
     """While a replacement is still coming the old content is what is read and listed."""
-    other = target.another()
+    other = await target.another()
     await target.storage.save("a.bin", b"old")
 
     async def peek() -> None:

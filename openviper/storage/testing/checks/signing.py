@@ -96,7 +96,7 @@ async def methods_are_checked(target: Target) -> None:
 @check("signed.nothing-without-the-signature", "U06", requires=("signed_get",))
 async def nothing_without_the_signature(target: Target) -> None:
     """The same URL without its query is refused."""
-    storage = target.private()
+    storage = await target.private()
     await storage.save("a.bin", CONTENT)
     url = await storage.signed_url("a.bin")
     _assert_refused(await ask(url.partition("?")[0]), "GET without the query")
@@ -105,7 +105,7 @@ async def nothing_without_the_signature(target: Target) -> None:
 @check("signed.tampered-is-refused", "U06", "U07", requires=("signed_get",))
 async def tampered_is_refused(target: Target) -> None:
     """A URL whose signature, name or time was changed is refused."""
-    storage = target.private()
+    storage = await target.private()
     await asyncio.gather(*(storage.save(name, CONTENT) for name in ("a.bin", "b.bin")))
     url = await storage.signed_url("a.bin", expires=600)
     longer = await storage.signed_url("a.bin", expires=6000)
@@ -134,7 +134,7 @@ async def get_does_not_write(target: Target) -> None:
 @check("signed.expires", "U08", requires=("signed_get",))
 async def expires(target: Target) -> None:
     """A URL is refused when its time is over."""
-    storage = target.private()
+    storage = await target.private()
     await storage.save("a.bin", CONTENT)
     url = await storage.signed_url("a.bin", expires=2)
     _assert_answer(await ask(url), "GET within the time", CONTENT)

@@ -72,7 +72,7 @@ async def put_stat_and_listing_agree(target: Target) -> None:
     contents = {"small.bin": bytes_of(100), "large.bin": bytes_of(target.large)}
     for name, content in contents.items():
         put = await target.storage.put(name, chunks_of(content))
-        stat = await target.another().stat(name)
+        stat = await (await target.another()).stat(name)
         [listed] = [info async for info in target.storage.files(name)]
         for info, whose in ((put, "put"), (listed, "a listing")):
             for field in ("name", "size", "etag"):
