@@ -174,8 +174,9 @@ async def _run(target: Target, lane: Lane, cell: Cell) -> Outcome:
     result: object = None
     error: Exception | None = None
     fault = ""
+    limit = asyncio.timeout(DEADLINE)
     try:
-        async with asyncio.timeout(DEADLINE) as limit:
+        async with limit:
             result = await cell.method.call(scene)
     except Exception as raised:  # noqa: BLE001 - what it is, is judged
         error = raised
