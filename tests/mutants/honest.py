@@ -11,7 +11,7 @@ from openviper.storage import Capabilities, Content, FileInfo, MemoryStorage, Pa
 from openviper.storage.errors import TooLargeError, UnsupportedOperationError
 from openviper.storage.files import StorageReader
 
-__all__ = ["KINDS", "OneCase"]
+__all__ = ["KINDS", "LACKING", "OneCase"]
 
 ATTRIBUTES = (
     "content_type",
@@ -212,11 +212,7 @@ class OneCase(Five):
         await super().delete(name.lower())
 
 
-KINDS: tuple[type[Storage], ...] = (
-    Five,
-    Streaming,
-    Listing,
-    Putting,
+LACKING: tuple[type[Without], ...] = (
     WithoutRead,
     WithoutList,
     WithoutPut,
@@ -224,5 +220,6 @@ KINDS: tuple[type[Storage], ...] = (
     WithoutReplaceIfMatch,
     WithoutCopy,
     WithoutMetadata,
-    Small,
 )
+
+KINDS: tuple[type[Storage], ...] = (Five, Streaming, Listing, Putting, *LACKING, Small)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from openviper.storage import Storage
-from openviper.storage.testing import CHECKS, Subject, run_check
+from openviper.storage import Capabilities, MemoryStorage, Storage
+from openviper.storage.testing import CHECKS, Cell, Subject
 from openviper.storage.testing.catalogue import STARRED
+from openviper.storage.testing.checks.capabilities import SUPPORTS
+from openviper.storage.types import Support
 from servers import Server
 from tests.mutants import honest
 from tests.mutants.everything import MUTANTS
@@ -50,25 +53,23 @@ def test_without_a_mutation_all_checks_pass(
 
 @pytest.mark.parametrize("kind", honest.KINDS)
 def test_who_declares_less_and_holds_it_passes(kind: type[Storage]) -> None:
-    subject = Subject(
-        name=kind.__name__, make=lambda location: _made(kind, location), shares_instances=False
-    )
-    failed = failures(CHEAP, subject)
+    failed = _failures(kind)
     known = DERIVED if kind is honest.Putting else {}
     assert failed.keys() == known.keys(), failed
 
 
+@pytest.mark.parametrize("capability", SUPPORTS)
+def test_a_capability_is_neither_declared_nor_kept_to_oneself_wrongly(capability: str) -> None:
+    lacking = {kind.missing[0]: kind for kind in honest.LACKING}
+    boasting = _declaring(lacking.get(capability, MemoryStorage), capability, "native")
+    assert _failures(boasting, "capability.declared-is-supported")
+    if capability in lacking:
+        modest = _declaring(MemoryStorage, capability, "none")
+        assert _failures(modest, "capability.undeclared-is-unsupported")
+
+
 def test_who_knows_one_case_holds_that() -> None:
-    subject = Subject(
-        name="one case",
-        make=lambda location: honest.OneCase(location=location),
-        shares_instances=False,
-    )
-    words = {check: run_check(CHECKS[check], subject).word for check in ODD_CASE}
-    assert words == ODD_CASE
-
-
-ODD_CASE = {"odd.case-is-a-collision": "ok", "odd.case-is-kept": "cap-"}
+    assert not _failures(honest.OneCase, "odd.case-is-a-collision", "odd.case-is-kept")
 
 
 def test_mutants_name_checks_that_there_are() -> None:
@@ -89,6 +90,24 @@ def test_mutants_are_found_by_checks_of_their_points() -> None:
 def test_every_starred_point_has_a_mutant_or_a_reason() -> None:
     broken = {point for mutant in MUTANTS.values() for point in mutant.points}
     assert STARRED - broken == WITHOUT_MUTANT.keys()
+
+
+def _declaring(kind: type[MemoryStorage], capability: str, support: Support) -> type[Storage]:
+    """Return a kind of storage that says something else of one capability."""
+
+    class Lying(kind):  # type: ignore[misc, valid-type] # made for each kind
+        @property
+        def capabilities(self) -> Capabilities:
+            return replace(MemoryStorage().capabilities, **{capability: support})  # type: ignore[arg-type]
+
+    return Lying
+
+
+def _failures(kind: type[Storage], *checks: str) -> dict[str, Cell]:
+    subject = Subject(
+        name=kind.__name__, make=lambda location: _made(kind, location), shares_instances=False
+    )
+    return failures([CHECKS[check] for check in checks] or CHEAP, subject)
 
 
 def _made(kind: Callable[..., Storage], location: str) -> Storage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from openviper.storage import MemoryStorage
-from openviper.storage.testing import CHECKS, Cell, Check, Subject, Target, run_check
+from openviper.storage.testing import CHECKS, Cell, Subject, Target, run_check
 from openviper.storage.testing.catalogue import POINTS, SHOULD, STARRED, UNTESTED, why
 from openviper.storage.testing.checks import capabilities
 from openviper.storage.types import Capabilities
@@ -52,8 +52,6 @@ def _failing_cell() -> Cell:
         """What was saved is read back."""
         raise AssertionError("reading back: expected b'what was saved', got b'something else'")
 
-    check = Check(
-        id="x.y", points=("R01",), level="MUST", since="0.1", requires=(), needs=(), run=fact
-    )
+    check = dataclasses.replace(CHECKS["read.bytes-are-exact"], run=fact)
     subject = Subject(name="memory", make=lambda location: MemoryStorage(location=location))
     return run_check(check, subject)
