@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import itertools
 import json
 import pickle
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -43,14 +42,15 @@ from openviper.storage.errors import (
     PermissionDeniedError,
     PreconditionFailedError,
     StorageError,
-    StorageTimeoutError,
     ThrottledError,
     TooLargeError,
     UnavailableError,
     UnsupportedOperationError,
 )
+from openviper.storage.testing import faults
+from openviper.storage.testing.proxy import Exchange, Fault, FaultProxy
 from servers import Server, create_gcs_bucket, running
-from tests.storage.gcs_faults import Lossy, Sessions, answering, never, resource, serving
+from tests.storage.gcs_sessions import Sessions, resource
 
 NOWHERE = "http://127.0.0.1:1"
 ODD = ("a b+c", "100%", "%41", "%2F", "q?x=1", "h#h", "é😀", "q'\"u", "t~.x", "e\u0301", "[x]&=;,")
@@ -95,6 +95,14 @@ def service_file(key: RSAPrivateKey, tmp_path: Path) -> Callable[..., str]:
         return str(path)
 
     return write
+
+
+@asynccontextmanager
+async def scripted(fault: Fault, *, times: int | None = None) -> AsyncIterator[FaultProxy]:
+    """Serve by a fault alone: there is no server behind it."""
+    async with FaultProxy(NOWHERE) as proxy:
+        proxy.inject(fault, times=times)
+        yield proxy
 
 
 def driver_of(server: Server, bucket: str) -> GCSDriver:
@@ -294,19 +302,19 @@ async def test_many_odd_names_are_deleted_in_batches(storage: GCSStorage) -> Non
 
 
 async def test_status_of_each_deletion_in_a_batch_is_told(storage: GCSStorage) -> None:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        if request.method == "GET":
-            return web.json_response({})  # the bucket is there
-        assert (await request.text()).count("DELETE /storage/v1/b/bucket/o/") == 4
+    async def answer(exchange: Exchange) -> None:
+        if exchange.request.method == "GET":
+            return await exchange.answer(200, b'{"kind": "storage#objects"}')  # the bucket is there
+        assert (await exchange.read()).count(b"DELETE /storage/v1/b/bucket/o/") == 4
         parts = "".join(
             f"--x\r\nContent-Type: application/http\r\nContent-ID: <response-{number}>\r\n\r\n"
             f"HTTP/1.1 {status} Reason\r\nContent-Length: 0\r\n\r\n\r\n"
             for number, status in enumerate((204, 403, 404))
         )
         headers = {"Content-Type": "multipart/mixed; boundary=x"}
-        return web.Response(body=f"{parts}--x--".encode(), headers=headers)
+        return await exchange.answer(200, f"{parts}--x--".encode(), headers)
 
-    async with serving(handler) as url, GCSStorage("bucket", api_root=url) as failing:
+    async with scripted(answer) as proxy, GCSStorage("bucket", api_root=proxy.url) as failing:
         results = await failing.delete_many(["a", "b", "c", "d"])
     kinds = [type(result.error) for result in results]
     assert kinds == [type(None), PermissionDeniedError, type(None), UnavailableError]
@@ -388,8 +396,8 @@ async def test_stream_that_is_refused_at_once_is_not_read_on(server: Server) -> 
 async def test_stream_that_nobody_takes_times_out() -> None:
     source = Stream(200)
     async with (
-        serving(never) as url,
-        GCSStorage("bucket", api_root=url, timeout=0.3, max_attempts=1) as storage,
+        scripted(faults.say_nothing) as proxy,
+        GCSStorage("bucket", api_root=proxy.url, timeout=0.3, max_attempts=1) as storage,
     ):
         with pytest.raises(StorageError) as caught:
             await storage.put("a", source)
@@ -415,8 +423,8 @@ async def test_session_outlives_faults(faults: list[str | int | None], no_pauses
     service, size = Sessions(faults=list(faults)), 2 * CHUNK + 5
     content = (b"%08d" * (size // 8 + 1) % tuple(range(size // 8 + 1)))[:size]
     async with (
-        serving(service.answer) as url,
-        GCSStorage("bucket", api_root=url, resumable=True, timeout=5) as storage,
+        scripted(service.answer) as proxy,
+        GCSStorage("bucket", api_root=proxy.url, resumable=True, timeout=5) as storage,
     ):
         stored = await storage.put("big", Stream.of(content))
     assert service.stored == content
@@ -427,8 +435,8 @@ async def test_session_outlives_faults(faults: list[str | int | None], no_pauses
 async def test_session_that_fails_is_cancelled_and_not_shown() -> None:
     service = Sessions(faults=[None, 410])
     async with (
-        serving(service.answer) as url,
-        GCSStorage("bucket", api_root=url, resumable=True) as storage,
+        scripted(service.answer) as proxy,
+        GCSStorage("bucket", api_root=proxy.url, resumable=True) as storage,
     ):
         with pytest.raises(UnavailableError) as caught:
             await storage.put("big", Stream(20))
@@ -441,8 +449,8 @@ async def test_session_that_fails_is_cancelled_and_not_shown() -> None:
 async def test_session_is_cancelled_with_its_source(fails: bool) -> None:
     service, source = Sessions(), Stream(20 if fails else 10**6, fails=fails)
     async with (
-        serving(service.answer) as url,
-        GCSStorage("bucket", api_root=url, resumable=True) as storage,
+        scripted(service.answer) as proxy,
+        GCSStorage("bucket", api_root=proxy.url, resumable=True) as storage,
     ):
         storing = asyncio.create_task(storage.put("big", source))
         if not fails:
@@ -474,8 +482,8 @@ async def test_session_is_cancelled_with_its_source(fails: bool) -> None:
 )
 async def test_status_has_one_meaning(status: int, kind: type[StorageError]) -> None:
     async with (
-        serving(answering(itertools.repeat(status))) as url,
-        GCSStorage("bucket", api_root=url, max_attempts=1) as storage,
+        scripted(faults.answer(status)) as proxy,
+        GCSStorage("bucket", api_root=proxy.url, max_attempts=1) as storage,
     ):
         driver = storage._place.driver
         write = Write(attributes=Attributes(), content_type="a/b", write_id="1", create=True)
@@ -488,35 +496,23 @@ async def test_status_has_one_meaning(status: int, kind: type[StorageError]) -> 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 async def test_passing_refusal_is_tried_again(status: int, no_pauses: None) -> None:
-    asked: list[web.Request] = []
     async with (
-        serving(answering(iter([status, 200]), asked)) as url,
-        GCSStorage("bucket", api_root=url, max_attempts=2) as storage,
+        scripted(faults.answer(status), times=1) as proxy,
+        GCSStorage("bucket", api_root=proxy.url, max_attempts=2) as storage,
     ):
+        proxy.inject(faults.answer(200, resource("a", b"")))
         await storage.put("a", bytes(100_000), if_none_match=True)
-    assert len(asked) == 2
+    assert len(proxy.requests) == 2
 
 
 async def test_final_refusal_is_not_tried_again() -> None:
-    asked: list[web.Request] = []
     async with (
-        serving(answering(itertools.repeat(403), asked)) as url,
-        GCSStorage("bucket", api_root=url) as storage,
+        scripted(faults.answer(403)) as proxy,
+        GCSStorage("bucket", api_root=proxy.url) as storage,
     ):
         with pytest.raises(PermissionDeniedError):
             await storage.exists("a")
-    assert len(asked) == 1
-
-
-@pytest.mark.parametrize("data", [b"small", bytes(3 << 20)])
-async def test_lost_answer_to_a_creation_is_known_as_ours(
-    server: Server, bucket: str, data: bytes
-) -> None:
-    lossy = Lossy(server.url, "POST", losses=1)
-    async with serving(lossy.answer) as url, GCSStorage(bucket, api_root=url) as storage:
-        stored = await storage.put("a", data, if_none_match=True)
-        assert stored.size == len(data)
-        assert await storage.save("a", b"other") != "a"
+    assert len(proxy.requests) == 1
 
 
 async def test_refused_connection_is_unavailable_soon() -> None:
@@ -528,14 +524,14 @@ async def test_refused_connection_is_unavailable_soon() -> None:
 
 
 async def test_creation_whose_answer_was_lost_before_the_service_went_is_unknown() -> None:
-    async def lose(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"--\r\n")
-        gone.close()
-        writer.transport.abort()
+    async def go_away(exchange: Exchange) -> None:
+        proxy.refuse_connections()
+        await faults.reset_in_request(exchange)
 
-    gone = await asyncio.start_server(lose, "127.0.0.1", 0)
-    host, port = gone.sockets[0].getsockname()
-    async with GCSStorage("bucket", api_root=f"http://{host}:{port}", max_attempts=2) as storage:
+    async with (
+        scripted(go_away) as proxy,
+        GCSStorage("bucket", api_root=proxy.url, max_attempts=2) as storage,
+    ):
         with pytest.raises(OutcomeUnknownError):
             await storage.put("a", b"1", if_none_match=True)
 
@@ -545,11 +541,11 @@ async def test_creation_that_is_throttled_while_another_wins_is_a_taken_name(
 ) -> None:
     """https://cloud.google.com/storage/quotas#objects: one write a second of one name."""
     await storage.put("a", b"rival")
-    lossy = Lossy(server.url, "POST", losses=3, status=429)
     async with (
-        serving(lossy.answer) as url,
-        GCSStorage(bucket, api_root=url, max_attempts=3) as throttled,
+        FaultProxy(server.url) as proxy,
+        GCSStorage(bucket, api_root=proxy.url, max_attempts=3) as throttled,
     ):
+        proxy.inject(faults.answer(429), when=lambda request: request.method == "POST", times=3)
         assert await throttled.save("a", b"ours") != "a"
     assert await storage.read("a") == b"rival"
 
@@ -572,26 +568,6 @@ async def test_source_and_reader_may_take_longer_than_the_service(
     assert size == 3 << 20
 
 
-async def test_silent_service_is_given_up_in_time() -> None:
-    before = time.monotonic()
-    async with (
-        serving(never) as url,
-        GCSStorage("bucket", api_root=url, timeout=0.2, max_attempts=2) as storage,
-    ):
-        with pytest.raises(StorageTimeoutError):
-            await storage.exists("a")
-    assert time.monotonic() - before < 5
-
-
-async def test_answer_that_is_no_json_is_unavailable() -> None:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        return web.Response(text="<html>log in to this network</html>")
-
-    async with serving(handler) as url, GCSStorage("bucket", api_root=url) as storage:
-        with pytest.raises(UnavailableError):
-            await storage.exists("a")
-
-
 # --- credentials -------------------------------------------------------------------------
 
 
@@ -603,17 +579,21 @@ def authorised(url: str, service_file: str | None) -> GCSDriver:
 
 
 async def test_token_is_asked_for_once_and_not_shown(service_file: Callable[..., str]) -> None:
-    exchanges: list[str] = []
+    exchanges: list[bytes] = []
 
-    async def handler(request: web.Request) -> web.StreamResponse:
-        if request.path == "/token":
-            exchanges.append(await request.text())
-            return web.json_response({"access_token": "s3cret", "expires_in": 3600})
-        status = 200 if request.headers["Authorization"] == "Bearer s3cret" else 401
-        return web.json_response(resource("a", b""), status=403 if "no" in request.path else status)
+    async def answer(exchange: Exchange) -> None:
+        request = exchange.request
+        if request.target == "/token":
+            exchanges.append(await exchange.read())
+            said = {"access_token": "s3cret", "expires_in": 3600}
+            headers = {"Content-Type": "application/json"}
+            return await exchange.answer(200, json.dumps(said).encode(), headers)
+        status = 200 if request.get("Authorization") == "Bearer s3cret" else 401
+        refused = "/o/no" in request.target
+        return await exchange.answer(403 if refused else status, resource("a", b""))
 
-    async with serving(handler) as url:
-        driver = authorised(url, service_file(f"{url}/token"))
+    async with scripted(answer) as proxy:
+        driver = authorised(proxy.url, service_file(f"{proxy.url}/token"))
         infos = await asyncio.gather(*(driver.head("a") for _ in range(10)))
         with pytest.raises(Exception, match="403") as caught:
             await driver.head("no")
@@ -624,8 +604,8 @@ async def test_token_is_asked_for_once_and_not_shown(service_file: Callable[...,
 
 
 async def test_refused_credentials_are_denied(service_file: Callable[..., str]) -> None:
-    async with serving(answering(itertools.repeat(400))) as url:
-        driver = authorised(url, service_file(f"{url}/token"))
+    async with scripted(faults.answer(400)) as proxy:
+        driver = authorised(proxy.url, service_file(f"{proxy.url}/token"))
         with pytest.raises(PermissionDeniedError, match="no access token"):
             await driver.head("a")
         await driver.aclose()

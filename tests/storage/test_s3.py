@@ -34,9 +34,11 @@ from openviper.storage.errors import (
     UnavailableError,
 )
 from openviper.storage.secrets import Secret
+from openviper.storage.testing import faults
+from openviper.storage.testing.proxy import Exchange, Fault, FaultProxy
+from openviper.storage.testing.wire import Head
 from servers import Server, running
 from servers.buckets import create_s3_bucket, s3_client
-from tests.storage.s3_proxy import LOSE_REPLY, Proxy, error, proxy_of, reply
 
 PART = 5 << 20
 LARGE = 2 * PART + 1000
@@ -70,13 +72,13 @@ async def storage(options: dict[str, Any]) -> AsyncIterator[S3Storage]:
 
 
 @pytest.fixture
-async def proxy(gateway: Server) -> AsyncIterator[Proxy]:
-    async with proxy_of(gateway) as serving:
+async def proxy(gateway: Server) -> AsyncIterator[FaultProxy]:
+    async with FaultProxy(gateway.url) as serving:
         yield serving
 
 
 @pytest.fixture
-async def proxied(options: dict[str, Any], proxy: Proxy) -> AsyncIterator[S3Storage]:
+async def proxied(options: dict[str, Any], proxy: FaultProxy) -> AsyncIterator[S3Storage]:
     async with S3Storage(**{**options, "endpoint_url": proxy.url}) as opened:
         yield opened
 
@@ -138,19 +140,17 @@ def write(*, create: bool = False, if_match: str | None = None) -> Write:
     )
 
 
-class Times:
-    """Answer the first requests that match, and forward the rest."""
+def refused(status: int, code: str) -> Fault:
+    return said(status, f"<Error><Code>{code}</Code><Message>said</Message></Error>")
 
-    def __init__(self, times: int, pattern: str, answer: bytes) -> None:
-        self.left = times
-        self._pattern = re.compile(pattern)
-        self._answer = answer
 
-    def __call__(self, head: str) -> bytes | None:
-        if self.left and self._pattern.search(head):
-            self.left -= 1
-            return self._answer
-        return None
+def said(status: int, body: str, **headers: str) -> Fault:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return faults.answer(status, body.encode(), named)
+
+
+def creates(request: Head) -> bool:
+    return request.get("If-None-Match") == "*"
 
 
 # The constructor
@@ -237,29 +237,14 @@ async def test_refused_connection_is_unavailable_soon() -> None:
     assert not isinstance(caught.value, StorageTimeoutError | OutcomeUnknownError)
 
 
-async def test_silence_is_a_timeout(options: dict[str, Any]) -> None:
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    listening = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    url = "http://{}:{}".format(*listening.sockets[0].getsockname())
-    silent = {**options, "endpoint_url": url, "timeout": 0.2, "max_attempts": 2}
-    began = time.monotonic()
-    async with listening, S3Storage(**silent) as storage:
-        with pytest.raises(StorageTimeoutError):
-            await storage.exists("a.txt")
-    assert time.monotonic() - began < 2
-
-
 async def test_reply_that_was_lost_is_not_forgotten_when_nothing_answers_any_more(
-    proxied: S3Storage, proxy: Proxy
+    proxied: S3Storage, proxy: FaultProxy
 ) -> None:
-    def go_down(head: str) -> bytes:
-        proxy.stop()
-        return LOSE_REPLY
+    async def go_down(exchange: Exchange) -> None:
+        proxy.refuse_connections()
+        await faults.lose_reply(exchange)
 
-    proxy.fault = go_down
+    proxy.inject(go_down)
     with pytest.raises(OutcomeUnknownError):
         await proxied.put("a.txt", b"x", if_none_match=True)
 
@@ -324,121 +309,91 @@ def _without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("size", [10, LARGE])
-async def test_conflict_is_tried_again(proxied: S3Storage, proxy: Proxy, size: int) -> None:
-    answer = error(409, "ConditionalRequestConflict")
-    proxy.fault = Times(2, r"(?i)if-none-match: \*", answer)
+async def test_conflict_is_tried_again(proxied: S3Storage, proxy: FaultProxy, size: int) -> None:
+    proxy.inject(refused(409, "ConditionalRequestConflict"), when=creates, times=2)
     assert (await proxied.put("a.bin", content(size), if_none_match=True)).size == size
     assert await proxied.size("a.bin") == size
 
 
 async def test_lasting_conflict_is_unavailable_never_exists(
-    proxied: S3Storage, proxy: Proxy
+    proxied: S3Storage, proxy: FaultProxy
 ) -> None:
-    proxy.fault = Times(9, r"(?i)if-none-match: \*", error(409, "ConditionalRequestConflict"))
+    proxy.inject(refused(409, "ConditionalRequestConflict"), when=creates, times=None)
     with pytest.raises(UnavailableError):
         await proxied.put("a.bin", b"x", if_none_match=True)
 
 
-@pytest.mark.parametrize("size", [10, LARGE])
-async def test_lost_reply_of_a_creation_is_recognised(
-    proxied: S3Storage, proxy: Proxy, size: int, open_uploads: Callable[[], list[str]]
-) -> None:
-    proxy.fault = Times(1, r"(?i)if-none-match: \*", LOSE_REPLY)
-    assert await proxied.save("a.bin", content(size)) == "a.bin"
-    assert [info.name async for info in proxied.files()] == ["a.bin"]
-    assert open_uploads() == []
-
-
 async def test_parts_under_way_arrive_before_their_upload_is_aborted(
-    proxied: S3Storage, proxy: Proxy, open_uploads: Callable[[], list[str]]
+    proxied: S3Storage, proxy: FaultProxy, open_uploads: Callable[[], list[str]]
 ) -> None:
-    proxy.is_open.clear()
+    is_open, reached = asyncio.Event(), asyncio.Event()
+
+    async def wait(exchange: Exchange) -> None:
+        reached.set()
+        await is_open.wait()
+        await exchange.pass_on()
+
+    proxy.inject(wait, when=lambda request: "partNumber=" in request.target, times=None)
     task = asyncio.create_task(proxied.save("a.bin", content(LARGE)))
-    while not any("partNumber=1" in head for head in proxy.heads):
-        await asyncio.sleep(0.01)
+    await reached.wait()
     task.cancel()
     await asyncio.sleep(0.1)
-    assert not any(head.startswith("DELETE") for head in proxy.heads)
-    proxy.is_open.set()
+    assert not any(request.method == "DELETE" for request in proxy.requests)
+    is_open.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert proxy.heads[-1].startswith("DELETE")
+    assert proxy.requests[-1].method == "DELETE"
     assert open_uploads() == []
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (error(503, "SlowDown"), ThrottledError),
-        (reply(503), ThrottledError),
-        (reply(429), ThrottledError),
-        (error(500, "InternalError"), UnavailableError),
-        (reply(502), UnavailableError),
-        (error(400, "RequestTimeout"), StorageTimeoutError),
-        (error(403, "AccessDenied"), PermissionDeniedError),
-        (error(400, "ExpiredToken"), PermissionDeniedError),
-        (error(400, "AuthorizationHeaderMalformed"), ImproperlyConfiguredError),
+        (refused(503, "SlowDown"), ThrottledError),
+        (said(503, ""), ThrottledError),
+        (said(429, ""), ThrottledError),
+        (refused(500, "InternalError"), UnavailableError),
+        (said(502, ""), UnavailableError),
+        (refused(400, "RequestTimeout"), StorageTimeoutError),
+        (refused(403, "AccessDenied"), PermissionDeniedError),
+        (refused(400, "ExpiredToken"), PermissionDeniedError),
+        (refused(400, "AuthorizationHeaderMalformed"), ImproperlyConfiguredError),
     ],
-    ids=str,
 )
 async def test_refusals_have_their_class(
-    proxied: S3Storage, proxy: Proxy, answer: bytes, kind: type[Exception]
+    proxied: S3Storage, proxy: FaultProxy, answer: Fault, kind: type[Exception]
 ) -> None:
-    proxy.fault = lambda head: answer
+    proxy.inject(answer, times=None)
     with pytest.raises(kind) as caught:
         await proxied.read("a.txt")
     assert type(caught.value) is kind
     assert type(caught.value.__cause__).__module__.startswith("botocore")
 
 
-async def test_two_failures_are_survived(proxied: S3Storage, proxy: Proxy) -> None:
-    proxy.fault = Times(2, "^PUT", error(500, "InternalError"))
-    assert await proxied.save("a.txt", b"x") == "a.txt"
-    assert await proxied.read("a.txt") == b"x"
-
-
-INNER_ERROR = error(200, "InternalError")
-
-
-async def test_error_inside_a_reply_of_200_to_complete_is_an_error(
-    proxied: S3Storage, proxy: Proxy, open_uploads: Callable[[], list[str]]
-) -> None:
-    proxy.fault = Times(9, r"^POST .*uploadId=", INNER_ERROR)
-    with pytest.raises(UnavailableError):
-        await proxied.put("a.bin", content(LARGE))
-    assert not await proxied.exists("a.bin")
-    assert open_uploads() == []
-
-
-async def test_error_inside_a_reply_of_200_to_copy_is_an_error(
-    proxied: S3Storage, proxy: Proxy
-) -> None:
-    await proxied.put("src.bin", b"x")
-    proxy.fault = Times(9, r"(?i)x-amz-metadata-directive", INNER_ERROR)
-    with pytest.raises(UnavailableError):
-        await proxied.copy("src.bin", "a.bin", if_exists="overwrite")
-
-
-async def test_range_that_is_ignored_is_an_error(proxied: S3Storage, proxy: Proxy) -> None:
+async def test_range_that_is_ignored_is_an_error(proxied: S3Storage, proxy: FaultProxy) -> None:
     await proxied.put("a.txt", b"0123456789")
-    whole = 'Last-Modified: Wed, 25 Nov 2026 10:00:00 GMT\r\nETag: "x"\r\n'
-    proxy.fault = Times(1, "^GET", reply(200, "0123456789", headers=whole))
+    whole = {"Last_Modified": "Wed, 25 Nov 2026 10:00:00 GMT", "ETag": '"x"'}
+    proxy.inject(said(200, "0123456789", **whole))
     with pytest.raises(UnavailableError):
         await proxied.read("a.txt", start=3, end=5)
 
 
-async def test_failures_of_single_keys_of_a_batch_surface(proxied: S3Storage, proxy: Proxy) -> None:
+async def test_failures_of_single_keys_of_a_batch_surface(
+    proxied: S3Storage, proxy: FaultProxy
+) -> None:
+    deleted = "<Deleted><Key>a</Key></Deleted>"
     failed = "<Error><Key>b</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
-    proxy.fault = Times(1, "^POST", reply(200, f"<DeleteResult>{failed}</DeleteResult>"))
-    first, second = await proxied.delete_many(["a", "b"])
+    proxy.inject(said(200, f"<DeleteResult>{deleted}{failed}</DeleteResult>"))
+    first, second, unnamed = await proxied.delete_many(["a", "b", "c"])
     assert first.ok
     assert isinstance(second.error, PermissionDeniedError)
     assert second.error.name == "b"
+    assert isinstance(unnamed.error, UnavailableError)
 
 
-async def test_writes_do_not_wait_for_100_continue(proxied: S3Storage, proxy: Proxy) -> None:
+async def test_writes_do_not_wait_for_100_continue(proxied: S3Storage, proxy: FaultProxy) -> None:
     await proxied.save("a.txt", b"x")
-    assert not [head for head in proxy.heads if "expect:" in head.lower()]
+    assert not any(request.get("Expect") for request in proxy.requests)
 
 
 async def test_debug_logs_show_no_secret(
@@ -583,11 +538,11 @@ async def test_two_hundred_readers_need_no_more_connections_than_there_are(
     await asyncio.wait_for(asyncio.gather(*(read_two_at_once() for _ in range(200))), 60)
 
 
-async def test_missing_file_costs_one_listing_once(proxied: S3Storage, proxy: Proxy) -> None:
+async def test_missing_file_costs_one_listing_once(proxied: S3Storage, proxy: FaultProxy) -> None:
     for _ in range(3):
         with pytest.raises(NotFoundError):
             await proxied.stat("missing")
-    assert [head.partition(" ")[0] for head in proxy.heads] == ["HEAD", "GET", "HEAD", "HEAD"]
+    assert [request.method for request in proxy.requests] == ["HEAD", "GET", "HEAD", "HEAD"]
 
 
 # Signed URLs

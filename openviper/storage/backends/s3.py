@@ -223,12 +223,13 @@ class S3Driver:
                 await self.delete(key)
             except ClientError as error:
                 failures[key] = error
-        batch = [{"Key": key} for key in keys if not _NOT_XML.search(key)]
+        batch = [key for key in keys if not _NOT_XML.search(key)]
         if batch:
             # Not "Quiet": what a reply does not name was not deleted.
-            reply = await self._bucket.call("delete_objects", Delete={"Objects": batch})
+            asked = {"Objects": [{"Key": key} for key in batch]}
+            reply = await self._bucket.call("delete_objects", Delete=asked)
             deleted = {found["Key"] for found in reply.get("Deleted", ())}
-            failures |= {key: UnavailableError() for key in keys if key not in deleted}
+            failures |= {key: UnavailableError() for key in batch if key not in deleted}
             failures |= {failed["Key"]: error_of(failed) for failed in reply.get("Errors", ())}
         return failures
 

@@ -67,9 +67,13 @@ class Exchange:
         self._writer = writer
         self._server = server
         self._proxy = proxy
+        self._is_read = False
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Give the request's body; where its sender waits to be told to send it, say so."""
+        """Give the request's body, once; where its sender waits to be told to send it, say so."""
+        if self._is_read:
+            return
+        self._is_read = True
         if self.request.get("Expect").lower() == "100-continue":
             self._writer.write(Head("HTTP/1.1 100 Continue").encoded())
         async with aclosing(payload(self._reader, self.request)) as pieces:
@@ -82,7 +86,10 @@ class Exchange:
 
     @asynccontextmanager
     async def sent(self) -> AsyncIterator[Reply]:
-        """Send the request on while it comes, and give the server's reply."""
+        """Send the request on while it comes, and give the server's reply.
+
+        A fault does this before anything else that reads the request.
+        """
         address = urlsplit(self._server)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         sending = asyncio.create_task(self._send(writer))
@@ -96,6 +103,11 @@ class Exchange:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+
+    async def pass_on(self) -> None:
+        """Do what is done without a fault."""
+        async with self.sent() as reply:
+            await self.relay(reply)
 
     async def relay(self, reply: Reply, *, size: int | None = None, pause: float = 0.0) -> None:
         """Give the client the reply: with `size` in bits of so many bytes, `pause` s apart."""
@@ -155,6 +167,7 @@ class Exchange:
 
     async def _send(self, writer: asyncio.StreamWriter) -> None:
         """Send the request on; where the client breaks off, so does this."""
+        self._is_read = True
         try:
             writer.write(self.request.having("Connection", "close").encoded())
             async with aclosing(payload(self._reader, self.request)) as pieces:
@@ -312,14 +325,9 @@ class FaultProxy:
             self.requests.append(request)
             exchange = Exchange(request, reader, writer, server=self._server, proxy=self._url)
             injected = (i.fault for i in self._injections if i.takes(request))
-            await next(injected, _pass_on)(exchange)
+            await next(injected, Exchange.pass_on)(exchange)
             if exchange.is_over:
                 return
-
-
-async def _pass_on(exchange: Exchange) -> None:
-    async with exchange.sent() as reply:
-        await exchange.relay(reply)
 
 
 async def _written(writer: asyncio.StreamWriter, data: bytes) -> None:
