@@ -139,6 +139,20 @@ def test_expected_failure_of_no_check_is_an_error(tmp_path: Path) -> None:
     assert "there is no check 'save.nothing'" in ended.output
 
 
+def test_check_without_a_proxy_is_not_taken_as_shown(tmp_path: Path) -> None:
+    own = """
+from openviper.storage.testing import check
+
+@check("own.faulty", needs=("faults",))
+async def faulty(target):
+    \"""It holds where requests fail.\"""
+"""
+    ended = run_pytest(tmp_path, own + FIVE_LINES, "-k", "own.faulty")
+    assert ended.status == 0, ended.output
+    assert "no-proxy: own.faulty on TestShelf\n    no `faults` was given" in ended.output
+    assert "1 no-proxy" in ended.line("TestShelf: ")
+
+
 def test_should_check_that_fails_does_not_fail_the_run(tmp_path: Path) -> None:
     own = """
 from openviper.storage.testing import check

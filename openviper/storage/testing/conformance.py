@@ -35,7 +35,7 @@ class StorageConformance:
     - `server = "Swift 2.33"` and `profile = "remote"` (or "local", "long")
     - `raw(self, location)`, a `RawAccess` around the storage, to see what it hides
     - `async fetch(self, url)`, the bytes that an unauthenticated GET gives
-    - `faults(self, url)`, a storage whose requests pass a fault proxy
+    - `faults`, how its requests are led through a fault proxy
     - `missing_container(self)`, `wrong_credentials(self)`, `nobody_listens(self)`, storages that
       are made wrong on purpose; `secrets`, what must never be shown
     - `expected_failures = {"list.order": "vendor's ticket 123"}`, which fail if they pass
