@@ -298,27 +298,21 @@ STARRED = frozenset((
 ))  # fmt: skip
 """Points that real adapters fail most often."""
 
-_PROXY = "by the fault proxy"
 _CRASH = "by the tests of crashes, power cuts and full disks"
 _KIT = "a rule for the kit itself, which its own tests show"
 
 UNTESTED: Mapping[str, str] = {
     "N13": "a hook is the framework's: the tests of its file fields show it",
     "S06": "no server reports every name as taken; tests/storage/test_writes.py has a driver do it",
-    "K07": _PROXY,
     "K08": "servers here copy any size at once; tests/storage/test_s3.py lowers the limit",
     "U03": "a base URL is an argument of each backend's own; tests/storage/test_urls.py has them",
-    "E05": _PROXY,
     "E07": _CRASH,
-    "X05": _PROXY,
-    "X06": _PROXY,
-    "X07": _PROXY,
+    "X07": "what can't be removed stays, and the new name is taken back: tests/crash shows it",
     "X09": _CRASH,
-    "X10": "by the checks that cancel at every await",
     "B04": "it takes terabytes; tests/storage/test_transfer.py lowers the limits",
-    "B05": _PROXY,
+    "B05": "servers here end parts in any order; tests/storage/test_transfer.py has them late",
     "B06": "the contract has no parts of its own; what is given up is looked for after failures",
-    "B08": _PROXY,
+    "B08": "what is few depends on the service; tests/storage count the requests of each",
     "Y07": "the contract has no such method",
     "P05": "the package has no storage that wraps another",
     "P06": _KIT,
