@@ -84,10 +84,13 @@ def azure(container: str, connection_string: str, location: str, **limits: Any) 
 def subject(name: str, server: Callable[[str], Server]) -> Subject:
     """Describe one of `NAMES`; `server` starts what it needs."""
     backend, _, nested = name.partition("+")
+    described = _DESCRIBED[backend](server)
     return dataclasses.replace(
-        _DESCRIBED[backend](server),
+        described,
         name=name,
         nested=NESTED if nested else "",
+        # How a server fails has nothing to do with where files are in it.
+        faults=None if nested else described.faults,
         excuses=EXCUSES.get(backend, {}),
     )
 
