@@ -76,7 +76,7 @@ class S3Raw:
             lambda: self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=self._prefix)
         )
         found = [upload["Key"] for upload in listed.get("Uploads", [])]
-        return [key for key in found if key.startswith(self._prefix)]
+        return [key.removeprefix(self._prefix) for key in found if key.startswith(self._prefix)]
 
 
 class GCSRaw:

@@ -45,6 +45,7 @@ NO_SERVICE = {
     "wrong_credentials": "it has no credentials",
 }
 NO_FOLDER = {"folder": "it is a service"}
+SAME_FAULTS = {"faults": "a server fails in the same way wherever files are: shown without nesting"}
 PRIVATE = {"fetch": "its objects are given to nobody without a signature"}
 
 
@@ -95,12 +96,15 @@ def azure(container: str, connection_string: str, location: str, **limits: Any) 
 def subject(name: str, server: Callable[[str], Server]) -> Subject:
     """Describe one of `NAMES`; `server` starts what it needs."""
     backend, _, nested = name.partition("+")
+    described = _DESCRIBED[backend](server)
     return dataclasses.replace(
-        _DESCRIBED[backend](server),
+        described,
         name=name,
         nested=NESTED if nested else "",
         profile=_profile(backend),
         expected_failures=EXPECTED_FAILURES.get(backend, {}),
+        faults=None if nested else described.faults,
+        inapplicable={**described.inapplicable, **(SAME_FAULTS if nested else {})},
         excuses=EXCUSES.get(backend, {}),
     )
 

@@ -244,6 +244,18 @@ async def test_stored_gzip_is_not_undone(storage: GCSStorage) -> None:
     assert (await storage.stat("a")).size == len(packed)
 
 
+async def test_service_is_told_to_leave_stored_gzip_alone(server: Server, bucket: str) -> None:
+    """Else it unpacks: https://cloud.google.com/storage/docs/transcoding"""
+    packed = gzip.compress(b"text" * 1000)
+    async with (
+        FaultProxy(server.url) as proxy,
+        GCSStorage(bucket, api_root=proxy.url) as storage,
+    ):
+        await storage.put("a", packed, content_encoding="gzip")
+        await storage.read("a")
+        assert proxy.requests[-1].get("Accept-Encoding") == "gzip"
+
+
 async def test_checksums_are_hex(storage: GCSStorage) -> None:
     stored = await storage.put("a", b"123456789")
     assert stored.checksums == {"md5": "25f9e794323b453885f5181f1b624d0b", "crc32c": "e3069283"}
@@ -290,6 +302,19 @@ async def test_copy_of_a_version_that_is_gone_copies_nothing(
     assert issubclass(driver.classify(caught.value) or object, NotFoundError)
     await driver.aclose()
     assert not await storage.exists("b")
+
+
+async def test_copy_goes_on_until_the_service_is_done(server: Server, bucket: str) -> None:
+    async with (
+        FaultProxy(server.url) as proxy,
+        GCSStorage(bucket, api_root=proxy.url) as storage,
+    ):
+        await storage.put("a", b"1")
+        begun = faults.answer(200, b'{"done": false, "rewriteToken": "t/1"}')
+        proxy.inject(begun, when=lambda request: "/rewriteTo/" in request.target)
+        assert await storage.copy("a", "b") == "b"
+        assert proxy.requests[-1].target.endswith("&rewriteToken=t%2F1")
+        assert await storage.read("b") == b"1"
 
 
 async def test_many_odd_names_are_deleted_in_batches(storage: GCSStorage) -> None:
