@@ -104,7 +104,7 @@ def subject(name: str, server: Callable[[str], Server]) -> Subject:
         profile=_profile(backend),
         expected_failures=EXPECTED_FAILURES.get(backend, {}),
         faults=None if nested else described.faults,
-        inapplicable={**described.inapplicable, **(SAME_FAULTS if nested else {})},
+        inapplicable={**(SAME_FAULTS if nested else {}), **described.inapplicable},
         excuses=EXCUSES.get(backend, {}),
     )
 
