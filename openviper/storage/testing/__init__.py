@@ -2,6 +2,7 @@
 
 from openviper.storage.testing import checks as _checks  # noqa: F401 - fills the registry
 from openviper.storage.testing.matrix import render_matrix
+from openviper.storage.testing.proxy import FaultProxy
 from openviper.storage.testing.registry import CHECKS, Check, check
 from openviper.storage.testing.runner import Cell, run_check
 from openviper.storage.testing.target import FaultAccess, RawAccess, Subject, Target
@@ -11,6 +12,7 @@ __all__ = [
     "Cell",
     "Check",
     "FaultAccess",
+    "FaultProxy",
     "RawAccess",
     "Subject",
     "Target",
