@@ -8,6 +8,7 @@ from openviper.storage.testing import checks as _checks  # noqa: F401 - fills th
 from openviper.storage.testing.conformance import StorageConformance
 from openviper.storage.testing.matrix import Matrix, matrix_of
 from openviper.storage.testing.places import SharedPlaceError
+from openviper.storage.testing.proxy import FaultProxy
 from openviper.storage.testing.registry import CHECKS, Check, check
 from openviper.storage.testing.reports import render
 from openviper.storage.testing.runner import Cell, run_check
@@ -18,6 +19,7 @@ __all__ = [
     "Cell",
     "Check",
     "FaultAccess",
+    "FaultProxy",
     "Matrix",
     "Profile",
     "RawAccess",

@@ -50,7 +50,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class _Cell:
     """Name one fault at one request of a method, or (`nth` is None) at all of them."""
 
     number: int
@@ -68,10 +68,10 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class _Outcome:
     """Hold how a cell ended, before anybody has looked at what it left."""
 
-    cell: Cell
+    cell: _Cell
     scene: Scene
     requests: Sequence[Head]
     """What was asked, the request that the fault was done to among it."""
@@ -82,7 +82,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane:
+class _Lane:
     """Hold a storage behind a proxy of its own, for one cell after the other."""
 
     proxy: FaultProxy
@@ -119,19 +119,19 @@ async def expect_all(
 
 
 @asynccontextmanager
-async def _lane(target: Target, patience: float) -> AsyncIterator[Lane]:
+async def _lane(target: Target, patience: float) -> AsyncIterator[_Lane]:
     access = access_of(target)
     async with (
         FaultProxy(access.server) as proxy,
         access.make(proxy.url, target.location, patience) as storage,
     ):
         await storage.exists("none/there")  # so that what is asked once has been
-        yield Lane(proxy=proxy, storage=storage)
+        yield _Lane(proxy=proxy, storage=storage)
 
 
 async def _cells(
-    target: Target, lane: Lane, columns: Sequence[Column], sample: int
-) -> AsyncIterator[Cell]:
+    target: Target, lane: _Lane, columns: Sequence[Column], sample: int
+) -> AsyncIterator[_Cell]:
     """Give every cell, once it is known how many requests each method takes without a fault."""
     number = 0
     for row, method in enumerate(METHODS):
@@ -147,7 +147,7 @@ async def _cells(
                 continue
             for nth in (*each, None):
                 number += 1
-                yield Cell(
+                yield _Cell(
                     number=number,
                     method=method,
                     column=column,
@@ -157,7 +157,7 @@ async def _cells(
                 )
 
 
-async def _scene(target: Target, lane: Lane, method: Method, folder: str) -> Scene:
+async def _scene(target: Target, lane: _Lane, method: Method, folder: str) -> Scene:
     etag = ""
     for name, content in method.before.items():
         etag = (await target.storage.put(f"{folder}/{name}", content)).etag or ""
@@ -165,12 +165,12 @@ async def _scene(target: Target, lane: Lane, method: Method, folder: str) -> Sce
     return Scene(storage=lane.storage, folder=folder, large=large, etag=etag)
 
 
-async def _run_some(target: Target, lane: Lane, cells: Iterator[Cell]) -> list[Outcome]:
+async def _run_some(target: Target, lane: _Lane, cells: Iterator[_Cell]) -> list[_Outcome]:
     """Run cells of those that are left, until none is."""
     return [await _run(target, lane, cell) for cell in cells]
 
 
-async def _run(target: Target, lane: Lane, cell: Cell) -> Outcome:
+async def _run(target: Target, lane: _Lane, cell: _Cell) -> _Outcome:
     scene = await _scene(target, lane, cell.method, f"cell {cell.number}")
     lane.proxy.clear()
     injection = lane.proxy.inject(
@@ -178,7 +178,6 @@ async def _run(target: Target, lane: Lane, cell: Cell) -> Outcome:
     )
     result: object = None
     error: Exception | None = None
-    fault = ""
     limit = asyncio.timeout(DEADLINE)
     try:
         async with limit:
@@ -195,7 +194,7 @@ async def _run(target: Target, lane: Lane, cell: Cell) -> Outcome:
         fault = await _still_works(scene)
     if not fault and error is None and cell.method.after is not None and not cell.column.claims:
         fault = await _kept(target, scene, cell.method.after(scene, result))
-    return Outcome(
+    return _Outcome(
         cell=cell, scene=scene, requests=requests, result=result, error=error, fault=fault
     )
 
@@ -219,7 +218,7 @@ async def _kept(target: Target, scene: Scene, files: Files) -> str:
     return ""
 
 
-async def _judged(target: Target, outcomes: Sequence[Outcome]) -> list[str]:
+async def _judged(target: Target, outcomes: Sequence[_Outcome]) -> list[str]:
     """Return a line for each cell that ended wrongly, and for each key that nobody sees."""
     there: dict[str, dict[str, int]] = defaultdict(dict)
     async for info in target.storage.files():
@@ -245,7 +244,7 @@ def _shown(requests: Sequence[Head]) -> str:
     return ", ".join(f"{r.method} …/{tail}" for r, tail in zip(requests, tails, strict=True))
 
 
-def _wrong(outcome: Outcome, there: dict[str, int], uploads: Sequence[str]) -> str:
+def _wrong(outcome: _Outcome, there: dict[str, int], uploads: Sequence[str]) -> str:
     """Say what is wrong with how a cell ended, or else with what is there after it."""
     if wrong := outcome.fault or _wrong_end(outcome):
         return wrong
@@ -259,7 +258,7 @@ def _wrong(outcome: Outcome, there: dict[str, int], uploads: Sequence[str]) -> s
     return ""
 
 
-def _wrong_end(outcome: Outcome) -> str:
+def _wrong_end(outcome: _Outcome) -> str:
     cell, error = outcome.cell, outcome.error
     if error is not None and not isinstance(error, StorageError):
         return f"{type(error).__name__} came out, which is no StorageError: {error}"
@@ -271,7 +270,7 @@ def _wrong_end(outcome: Outcome) -> str:
     return "" if right else f"it returned {outcome.result!r:.200}"
 
 
-def _allowed(outcome: Outcome) -> list[Files]:
+def _allowed(outcome: _Outcome) -> list[Files]:
     """Return what may be there: after an error nothing new, unless it says that it is unknown."""
     cell, scene = outcome.cell, outcome.scene
     method, after = cell.method, cell.method.after
