@@ -120,6 +120,10 @@ class PortableStorage(Storage):
         name = self._place.canonical(name)
         if if_none_match and if_match is not None:
             raise ValueError("if_none_match and if_match exclude each other: give one")
+        if if_none_match:
+            self._require("create_only", name)
+        if if_match is not None:
+            self._require("replace_if_match", name)
         info = await self._write(
             iter((name,)), content, attributes, create=if_none_match, if_match=if_match
         )
@@ -318,6 +322,8 @@ class PortableStorage(Storage):
     ) -> FileInfo:
         check_options(options)
         attributes = attributes_from(options)
+        if not attributes.is_plain():
+            self._require("metadata")
         checksum = options.get("checksum")
         source = Source(
             content,
@@ -329,6 +335,16 @@ class PortableStorage(Storage):
         async with aclosing(source):
             return await self._writer.write(
                 names, source=source, attributes=attributes, create=create, if_match=if_match
+            )
+
+    def _require(self, capability: str, name: str | None = None) -> None:
+        """Raise before the content is touched where the driver does not declare a capability."""
+        if getattr(self.capabilities, capability) == "none":
+            raise UnsupportedOperationError(
+                f"{self._place.driver.backend}: {capability} is not among its capabilities: "
+                "nothing was done",
+                name=name,
+                backend=self._place.driver.backend,
             )
 
     def _names(self, name: str, if_exists: IfExists) -> Iterator[str]:

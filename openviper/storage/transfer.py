@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from openviper.storage.content import Source
 from openviper.storage.driver import Driver, PartUpload, PartWriter, StreamWriter, Write
+from openviper.storage.errors import TooLargeError
 from openviper.storage.shield import to_the_end
 from openviper.storage.types import FileInfo
 
@@ -46,6 +47,8 @@ async def upload(
         del second
         assert isinstance(driver, PartWriter)
         return await _upload_parts(driver, key, source=source, begun=begun, write=write, undo=undo)
+    if len(begun[0]) == size and not isinstance(driver, PartWriter):
+        raise TooLargeError
     return await to_the_end(driver.put(key, begun[0], write), undo=undo)
 
 
@@ -66,10 +69,13 @@ async def abandon(sending: PartUpload, key: str) -> None:
 
 
 def _single_limit(driver: Driver) -> int:
-    """Return from how many bytes on a driver has a better way than one request."""
+    """Return from how many bytes on a driver has a better way than one request, or no way."""
     if isinstance(driver, PartWriter):
         return driver.part_size
-    return _STREAM_HEAD if isinstance(driver, StreamWriter) else sys.maxsize
+    if isinstance(driver, StreamWriter):
+        return _STREAM_HEAD
+    most = driver.capabilities.max_size
+    return sys.maxsize if most is None else most + 1
 
 
 class _Body:

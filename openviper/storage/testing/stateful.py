@@ -393,6 +393,8 @@ class StorageMachine(_Machine):
         return options if self.can("metadata") else {}
 
     def _file(self, name: str, number: int, options: WriteOptions) -> _File:
+        if not self.can("metadata"):
+            return _File(self._bytes(number), None, {})
         return _File(
             self._bytes(number),
             options.get("content_type") or guess_content_type(name),
@@ -455,7 +457,7 @@ class StorageMachine(_Machine):
             return None
         content = await self.storage.read(name)
         if not self.can("metadata"):
-            return _File(content, guess_content_type(name), {})
+            return _File(content, None, {})
         return _File(content, info.content_type, dict(info.metadata or {}))
 
 
