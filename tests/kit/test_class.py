@@ -108,7 +108,7 @@ def test_failure_is_told_with_what_was_expected_and_fails_the_run(tmp_path: Path
     ended = run_pytest(
         tmp_path,
         FIVE_LINES.replace("Shelf", "Blind"),
-        *("-k", "stat.exists-is-a-bool or odd.deleted"),
+        *("-k", "stat.exists-is-a-bool or url.path-is-the-name"),
     )
     assert ended.status == 1, ended.output
     assert ended.sums()["failed"] == 1
@@ -122,10 +122,10 @@ def test_expected_failure_is_known_and_one_that_passes_fails(tmp_path: Path) -> 
     text = (
         FIVE_LINES.replace("Shelf", "Blind")
         + """
-    expected_failures = {"stat.exists-is-a-bool": "ticket 1", "odd.deleted": "ticket 2"}
+    expected_failures = {"stat.exists-is-a-bool": "ticket 1", "url.path-is-the-name": "ticket 2"}
 """
     )
-    ended = run_pytest(tmp_path, text, "-k", "stat.exists-is-a-bool or odd.deleted")
+    ended = run_pytest(tmp_path, text, "-k", "stat.exists-is-a-bool or url.path-is-the-name")
     assert ended.status == 1, ended.output
     assert {"failed": 1, "xfailed": 1}.items() <= ended.sums().items()
     assert "XPASS: it passed, and was expected to fail: ticket 2" in ended.output
