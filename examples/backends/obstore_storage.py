@@ -21,6 +21,7 @@ from openviper.storage.driver import (
     UnknownCredentialsError,
     Write,
 )
+from openviper.storage.secrets import Secret
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult, ObjectMeta, PutMode
@@ -54,7 +55,7 @@ class ObstoreStorage(PortableStorage):
     ) -> None:
         super().__init__(
             ObstoreDriver(store),
-            arguments={"store": store, "location": location, "base_url": base_url},
+            arguments={"store": Secret(store), "location": location, "base_url": base_url},
             location=location,
             base_url=base_url,
         )

@@ -19,7 +19,7 @@ from openviper.storage.testing import CHECKS
 from tests.docs.page import own_tables
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/file-storage.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/backends.md", "docs/file-storage.md")
 
 
 def blocks(document: str) -> list[CodeType]:

@@ -12,10 +12,16 @@ import pytest
 
 from openviper.storage.backends.memory import MemoryStorage
 from openviper.storage.driver import SignRequest, Write
-from openviper.storage.errors import NotFoundError, UnavailableError, UnsupportedOperationError
+from openviper.storage.errors import (
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+    UnsupportedOperationError,
+)
 from openviper.storage.portable import PortableStorage
 from openviper.storage.secrets import Secret, reveal
-from openviper.storage.types import FileInfo
+from openviper.storage.testing.contents import failing_after
+from openviper.storage.types import Capabilities, FileInfo
 from tests.storage.faults import PlainDriver, VendorError, cancelled_at, chunks_of, storage_on
 
 MIB = 1 << 20
@@ -76,6 +82,33 @@ async def test_large_content_goes_as_one_stream(size: int, streams: int) -> None
     await storage_on(driver).put("a", chunks_of(content[:700_000], content[700_000:]))
     assert (driver.streams, driver.puts) == (streams, 1 - streams)
     assert await storage_on(driver).read("a") == content
+
+
+class LimitedDriver(PlainDriver):
+    """Declare a largest size, and neither conditions nor metadata."""
+
+    capabilities = Capabilities(read="native", list="native", put="native", max_size=10)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"if_none_match": True}, {"if_match": "x"}, {"metadata": {"k": "x"}}]
+)
+async def test_what_a_driver_does_not_declare_is_refused_before_the_content_is_read(
+    wanted: dict[str, Any],
+) -> None:
+    driver = LimitedDriver()
+    with pytest.raises(UnsupportedOperationError, match="not among its capabilities"):
+        await storage_on(driver).put("a", failing_after(b""), **wanted)
+    assert driver.puts == 0
+
+
+async def test_more_than_a_driver_declares_is_too_large() -> None:
+    driver = LimitedDriver()
+    storage = storage_on(driver)
+    await storage.save("ten", chunks_of(b"x" * 10))
+    with pytest.raises(TooLargeError):
+        await storage.save("eleven", chunks_of(b"x" * 11))
+    assert driver.puts == 1
 
 
 async def test_copy_is_the_services_own_and_keeps_attributes() -> None:

@@ -14,6 +14,7 @@ from examples.backends.obstore_storage import ObstoreStorage
 from openviper.storage import Storage
 from openviper.storage.testing import RawAccess, StorageConformance
 from servers import Server
+from tests.integration.excuses import EXCUSES
 from tests.integration.raw import FileSystemRaw, S3Raw
 from tests.integration.subjects import closed_port
 
@@ -23,6 +24,7 @@ SYMLINKS = (
     "place.symlinks-are-not-written-through",
 )
 NO_CODE = "obstore says of it only that something went wrong locally, by no type and no code"
+NO_BUCKET = "obstore says of a missing bucket only that something went wrong, by no type"
 TEMPORARY_NAME = "obstore's temporary name is longer than the name, which itself would be allowed"
 
 
@@ -56,7 +58,9 @@ class OnS3(StorageConformance):
     inapplicable: ClassVar = {
         "folder": "it is a service",
         "fetch": "its objects are given to nobody without a signature",
+        "wrong_credentials": "moto takes any",
     }
+    excuses: ClassVar = EXCUSES["moto"]
 
     @pytest.fixture(autouse=True)
     def _bucket(self, bucket_on: Callable[[str], tuple[str, Server]]) -> None:
@@ -130,6 +134,14 @@ class TestObstoreLocal(OnDisk):
 
 
 class TestObstoreS3(OnS3):
+    expected_failures: ClassVar = {
+        "container.missing-is-no-missing-file": NO_BUCKET,
+        "container.missing-is-not-emptied": NO_BUCKET,
+        "container.missing-takes-no-files": NO_BUCKET,
+        "list.folder-markers-are-no-files": "obstore lists a folder marker without its slash",
+        "network.nobody-listens": "obstore does not tell whether a request was ever sent",
+    }
+
     def storage_of(self, bucket: str, url: str, location: str) -> Storage:
         store = S3Store(
             bucket,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from openviper.storage.adapt import call_save  # as default_storage calls it
@@ -22,9 +22,11 @@ LARGEST = 64 << 20
 
 
 async def _first(items: AsyncIterator[object]) -> object:
-    async for item in items:
-        return item
-    return None
+    try:
+        return await anext(items, None)
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
 
 
 async def _streamed(storage: Storage) -> object:

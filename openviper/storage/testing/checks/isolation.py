@@ -16,14 +16,14 @@ from openviper.storage.testing.target import Target
 SECRET = b"outside of the storage"
 
 
-@check("place.neighbours-never-meet", "I01", needs=("shares_instances",))
+@check("place.neighbours-never-meet", "I01", requires=("read", "list"), needs=("shares_instances",))
 async def neighbours_never_meet(target: Target) -> None:
     """Locations `media` and `media2` neither see nor delete nor collide with each other."""
     here, there = target.storage, await target.beside("2")
     for storage, content in ((here, b"here"), (there, b"there")):
         name = await storage.save("a/b.txt", content, if_exists="error")
         expect.same(name, "a/b.txt", "name, which is free in both places")
-    await there.put("only-there", b"x")
+    await there.save("only-there", b"x")
     expect.same(await look.names(here), ["a/b.txt"], "names in one place")
     expect.same(await look.names(there), ["a/b.txt", "only-there"], "names in the other")
     expect.same(await here.exists("only-there"), False, "exists() of the other's file")
@@ -32,25 +32,36 @@ async def neighbours_never_meet(target: Target) -> None:
     await look.content(there, "a/b.txt", b"there")
 
 
-@check("place.below-another-is-its-directory", "I01", "I05", needs=("shares_instances",))
+@check(
+    "place.below-another-is-its-directory",
+    "I01",
+    "I05",
+    requires=("read", "list"),
+    needs=("shares_instances",),
+)
 async def below_another_is_its_directory(target: Target) -> None:
     """A location below another one is a directory of it, in both directions."""
     below = await target.beside("/deep er/ünder")
-    await below.put("a.txt", b"from below")
+    await below.save("a.txt", b"from below")
     await look.content(target.storage, "deep er/ünder/a.txt", b"from below")
-    await target.storage.put("deep er/ünder/b.txt", b"from above")
+    await target.storage.save("deep er/ünder/b.txt", b"from above")
     expect.same(await look.names(below), ["a.txt", "b.txt"], "names seen below")
-    await target.storage.put("beside", b"x")
+    await target.storage.save("beside", b"x")
     await below.delete_prefix("", everything=True)
     # On disk the lower one may keep a lock in its own reserved folder.
     left = [n for n in await look.names(target.storage) if "/.openviper/" not in n]
     expect.same(left, ["beside"], "names left above")
 
 
-@check("place.location-may-end-in-slashes", "I02", needs=("shares_instances",))
+@check(
+    "place.location-may-end-in-slashes",
+    "I02",
+    requires=("read", "list"),
+    needs=("shares_instances",),
+)
 async def location_may_end_in_slashes(target: Target) -> None:
     """A location with slashes at its end is the same place."""
-    await target.storage.put("a/b", b"content")
+    await target.storage.save("a/b", b"content")
     for ending in ("/", "//", "/."):
         same = await target.beside(ending)
         await look.content(same, "a/b", b"content")
