@@ -35,6 +35,8 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
         yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()
+        # A client that gave up in the middle of a body only now sees its connection end.
+        await asyncio.sleep(0.05)
 
 
 def answering(statuses: Iterator[int], asked: list[web.Request] | None = None) -> Handler:
