@@ -11,33 +11,32 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from aiohttp import ClientResponse, ClientResponseError, ClientTimeout, DummyCookieJar
+from aiohttp import ClientResponse, ClientResponseError
 from gcloud.aio.storage import Storage
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from openviper.storage.backends import exchange
+from openviper.storage.backends.exchange import Body, Exchange, Feed, new_session
 from openviper.storage.backends.gcs_token import AccessToken
 from openviper.storage.driver import AmbiguousNotFoundError, NotSentError, RangeNotSatisfiableError
 from openviper.storage.errors import (
     PermissionDeniedError,
     PreconditionFailedError,
     StorageError,
-    StorageTimeoutError,
     ThrottledError,
     TooLargeError,
     UnavailableError,
 )
-from openviper.storage.shield import to_the_end
 from openviper.storage.types import Buffer
 
 __all__ = [
-    "PIECE",
     "Client",
     "RefusedError",
     "Reply",
@@ -46,16 +45,11 @@ __all__ = [
     "Service",
     "classify",
     "connect",
-    "in_pieces",
 ]
 
 T = TypeVar("T")
 
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
-PIECE = 256 << 10
-"""Bytes handed to the connection at a time: it may copy them."""
-
-_AT_ONCE = 64 << 10
 _WORDS = 4096
 _MEANINGS: dict[int, type[StorageError]] = {
     401: PermissionDeniedError,
@@ -148,13 +142,7 @@ def classify(error: Exception) -> type[StorageError] | None:
         return error.meaning
     if isinstance(error, ClientResponseError):
         return _meaning(error.status)
-    if isinstance(error, TimeoutError):
-        return StorageTimeoutError
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return NotSentError
-    if isinstance(error, aiohttp.ClientError | ConnectionError):
-        return UnavailableError
-    return None
+    return exchange.classify(error)
 
 
 def _is_passing(error: Exception) -> bool:
@@ -175,7 +163,7 @@ def _not_the_service(lacking: str) -> UnavailableError:
 
 async def connect(service: Service) -> AsyncGenerator[Client, None]:
     """Open a session for the running loop."""
-    async with aiohttp.ClientSession(cookie_jar=DummyCookieJar()) as session:
+    async with new_session() as session:
         token = await AccessToken.load(
             None if service.emulated else service.service_file,
             session=session,
@@ -188,15 +176,16 @@ async def connect(service: Service) -> AsyncGenerator[Client, None]:
             api_root=service.root,
             api_is_dev=service.emulated,
         )
-        yield Client(storage, service)
+        yield Client(storage, service, Exchange(session, patience=service.timeout))
 
 
 class Client:
     """Send requests from one loop."""
 
-    def __init__(self, storage: Storage, service: Service) -> None:
+    def __init__(self, storage: Storage, service: Service, exchange: Exchange) -> None:
         self._storage = storage
         self._service = service
+        self._exchange = exchange
 
     async def send(self, request: Request) -> Reply:
         """Return the whole answer, after retries."""
@@ -207,7 +196,7 @@ class Client:
     ) -> Reply:
         """Return the whole answer to one attempt, whose body may be one that comes once."""
         async with (
-            self._body(request, stream) as body,
+            self._exchange.body(request.body, stream=stream) as body,
             await self._begin(request, body) as response,
         ):
             content = await response.read()
@@ -216,7 +205,7 @@ class Client:
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[ClientResponse]:
         """Give an answer whose body is still to be read; only its beginning is tried again."""
-        async with await self.retried(lambda: self._begin(request, None)) as response:
+        async with await self.retried(lambda: self._begin(request)) as response:
             yield response
 
     async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -240,36 +229,18 @@ class Client:
             await _pause(number)
             number += 1
 
-    @asynccontextmanager
-    async def _body(
-        self, request: Request, stream: AsyncGenerator[Buffer, None] | None
-    ) -> AsyncIterator[bytes | _Feed | None]:
-        if stream is None and sum(map(len, request.body)) <= _AT_ONCE:
-            yield b"".join(request.body) if request.body else None
-            return
-        async with asyncio.timeout(None) as patience:
-            chunks = in_pieces(request.body, PIECE) if stream is None else stream
-            feed = _Feed(chunks, patience, self._service.timeout)
-            try:
-                yield feed
-            finally:
-                await to_the_end(feed.aclose())
-
-    async def _begin(self, request: Request, body: bytes | _Feed | None) -> ClientResponse:
+    async def _begin(self, request: Request, body: Body = None) -> ClientResponse:
         headers = {"Accept-Encoding": "identity", **request.headers}
         if not self._service.emulated:
             headers["Authorization"] = f"Bearer {await self._storage.token.get()}"
-        if isinstance(body, _Feed) and request.body:
-            headers["Content-Length"] = str(sum(map(len, request.body)))
-        response = await self._storage.session.request(
+        once = isinstance(body, Feed) and body.size is None
+        response = await self._exchange.begin(
             request.method,
-            _address(request),  # type: ignore[arg-type]  # aiohttp, which it goes to, takes it
+            _address(request),
             headers,
-            auto_raise_for_status=False,
-            data=body,
-            timeout=self._limits(once=isinstance(body, _Feed) and not request.body),
-            allow_redirects=False,  # 308 is "go on" in an upload session
-            auto_decompress=False,
+            body,
+            # What can't be tried again may take its time.
+            patience=self._service.timeout * self._service.max_attempts if once else None,
         )
         if response.ok or response.status in request.accepts:
             return response
@@ -285,78 +256,11 @@ class Client:
             request.meanings.get(response.status),
         )
 
-    def _limits(self, *, once: bool) -> ClientTimeout:
-        """Limit the waiting, not the transfer; what can't be tried again may take its time."""
-        patience = self._service.timeout
-        reading = patience * self._service.max_attempts if once else patience
-        return ClientTimeout(total=None, sock_connect=patience, sock_read=reading)
-
 
 async def _pause(number: int) -> None:
     """Wait before the next attempt: 0.5 to 1 s after the first, doubled each time up to 16 s."""
     longest = min(2 ** (number - 1), 16)
     await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is made of it
-
-
-class _Feed:
-    """Give a body to aiohttp piece by piece, and lose patience if nobody takes it."""
-
-    def __init__(
-        self, chunks: AsyncGenerator[Buffer, None], patience: asyncio.Timeout, seconds: float
-    ) -> None:
-        self._chunks = chunks
-        self._patience = patience
-        self._seconds = seconds
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._over = False
-
-    def __aiter__(self) -> AsyncIterator[Buffer]:
-        return self
-
-    async def __anext__(self) -> Buffer:
-        if self._over:
-            raise ConnectionAbortedError("nobody waits for the answer")
-        self._patience.reschedule(None)  # the source may take its time
-        self._idle.clear()
-        try:
-            chunk = await anext(self._chunks)
-        finally:
-            self._idle.set()
-        if not self._over:
-            self._patience.reschedule(asyncio.get_running_loop().time() + self._seconds)
-        return chunk
-
-    async def aclose(self) -> None:
-        """Close the source, once nobody is in it."""
-        self._over = True
-        await self._idle.wait()
-        await self._chunks.aclose()
-
-
-async def in_pieces(
-    buffers: AsyncIterator[memoryview] | Sequence[Buffer], size: int
-) -> AsyncGenerator[memoryview, None]:
-    """Cut what is longer than `size`."""
-    async with aclosing(_each(buffers)) as each:
-        async for view in each:
-            for position in range(0, len(view), size):
-                yield view[position : position + size]
-
-
-async def _each(
-    buffers: AsyncIterator[memoryview] | Sequence[Buffer],
-) -> AsyncGenerator[memoryview, None]:
-    if isinstance(buffers, Sequence):
-        for buffer in buffers:
-            yield memoryview(buffer)
-        return
-    try:
-        async for buffer in buffers:
-            yield buffer
-    finally:
-        if isinstance(buffers, AsyncGenerator):
-            await buffers.aclose()
 
 
 def _address(request: Request) -> URL:

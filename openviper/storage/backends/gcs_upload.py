@@ -14,15 +14,8 @@ from dataclasses import replace
 from typing import TypeAlias
 from uuid import uuid4
 
-from openviper.storage.backends.gcs_client import (
-    PIECE,
-    Client,
-    Reply,
-    Request,
-    Resource,
-    classify,
-    in_pieces,
-)
+from openviper.storage.backends.exchange import PIECE, in_pieces
+from openviper.storage.backends.gcs_client import Client, Reply, Request, Resource, classify
 from openviper.storage.driver import Write
 from openviper.storage.errors import StorageError, UnavailableError
 from openviper.storage.shield import to_the_end

@@ -1,0 +1,169 @@
+"""Send HTTP requests over aiohttp: no wait is endless, and what is sent is never copied whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import TypeAlias
+from urllib.request import getproxies
+
+import aiohttp
+from aiohttp import ClientResponse, ClientTimeout, DummyCookieJar
+from yarl import URL
+
+from openviper.storage.driver import NotSentError
+from openviper.storage.errors import StorageError, StorageTimeoutError, UnavailableError
+from openviper.storage.shield import to_the_end
+from openviper.storage.types import Buffer
+
+__all__ = ["PIECE", "Body", "Exchange", "Feed", "classify", "in_pieces", "new_session"]
+
+PIECE = 256 << 10
+"""Bytes handed to the connection at a time: it may copy them."""
+
+_AT_ONCE = 64 << 10
+
+
+def new_session(*, connections: int = 100) -> aiohttp.ClientSession:
+    """Return a session that leaves replies as they are and has up to so many connections."""
+    return aiohttp.ClientSession(
+        auto_decompress=False,
+        connector=aiohttp.TCPConnector(limit=connections),
+        cookie_jar=DummyCookieJar(),
+        # Else aiohttp looks in the environment, and for a .netrc, in a thread each time.
+        trust_env=bool(getproxies()),
+    )
+
+
+def classify(error: Exception) -> type[StorageError] | None:
+    """Return what an exception of aiohttp means; None for one that is not of the connection."""
+    if isinstance(error, TimeoutError):
+        return StorageTimeoutError
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return NotSentError
+    if isinstance(error, aiohttp.ClientError | ConnectionError):
+        return UnavailableError
+    return None
+
+
+class Exchange:
+    """Send requests of one session, whose loop is the running one."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, patience: float) -> None:
+        """Take the session, and the seconds that each wait for the other side may last."""
+        self._session = session
+        self._patience = patience
+        self._limits = ClientTimeout(total=None, sock_connect=patience, sock_read=patience)
+
+    @asynccontextmanager
+    async def body(
+        self, buffers: Sequence[Buffer], *, stream: AsyncGenerator[Buffer, None] | None = None
+    ) -> AsyncIterator[Body]:
+        """Give what a request shall send: all of `buffers`, or what comes out of `stream`, once.
+
+        It is good for one request, which must be over before it is left.
+        """
+        size = sum(map(len, buffers))
+        if stream is None and size <= _AT_ONCE:
+            yield b"".join(buffers) if buffers else None
+            return
+        async with asyncio.timeout(None) as patience:
+            chunks = in_pieces(buffers, PIECE) if stream is None else stream
+            feed = Feed(chunks, patience, self._patience, size if stream is None else None)
+            try:
+                yield feed
+            finally:
+                await to_the_end(feed.aclose())
+
+    async def begin(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: Body = None,
+        *,
+        patience: float | None = None,
+    ) -> ClientResponse:
+        """Send one request and return the beginning of the reply, which the caller closes.
+
+        `patience` is in seconds, for each wait for the reply.
+        """
+        if isinstance(body, Feed) and body.size is not None:
+            headers = {**headers, "Content-Length": str(body.size)}
+        limits = self._limits
+        if patience is not None:
+            limits = ClientTimeout(total=None, sock_connect=self._patience, sock_read=patience)
+        return await self._session.request(
+            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False
+        )
+
+
+class Feed:
+    """Give a body to aiohttp piece by piece, and lose patience if nobody takes it."""
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[Buffer, None],
+        patience: asyncio.Timeout,
+        seconds: float,
+        size: int | None,
+    ) -> None:
+        self.size = size
+        self._chunks = chunks
+        self._patience = patience
+        self._seconds = seconds
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._over = False
+
+    def __aiter__(self) -> AsyncIterator[Buffer]:
+        return self
+
+    async def __anext__(self) -> Buffer:
+        if self._over:
+            raise ConnectionAbortedError("nobody waits for the answer")
+        self._patience.reschedule(None)  # the source may take its time
+        self._idle.clear()
+        try:
+            chunk = await anext(self._chunks)
+        finally:
+            self._idle.set()
+        if not self._over:
+            self._patience.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the source, once nobody is in it."""
+        self._over = True
+        await self._idle.wait()
+        await self._chunks.aclose()
+
+
+Body: TypeAlias = bytes | Feed | None
+"""What a request may send."""
+
+
+async def in_pieces(
+    buffers: AsyncIterator[memoryview] | Sequence[Buffer], size: int
+) -> AsyncGenerator[memoryview, None]:
+    """Cut what is longer than `size`."""
+    async with aclosing(_each(buffers)) as each:
+        async for view in each:
+            for position in range(0, len(view), size):
+                yield view[position : position + size]
+
+
+async def _each(
+    buffers: AsyncIterator[memoryview] | Sequence[Buffer],
+) -> AsyncGenerator[memoryview, None]:
+    if isinstance(buffers, Sequence):
+        for buffer in buffers:
+            yield memoryview(buffer)
+        return
+    try:
+        async for buffer in buffers:
+            yield buffer
+    finally:
+        if isinstance(buffers, AsyncGenerator):
+            await buffers.aclose()
