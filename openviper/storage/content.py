@@ -45,18 +45,39 @@ class Source:
         self._progress = progress
         self._spool = spool if rewindable else None
         self._reported = 0
+        self._given: AsyncGenerator[memoryview, None] | None = None
         self._rest: memoryview | None = None
         self.failure: Exception | None = None
-        self._start()
 
     @property
     def buffer(self) -> memoryview | None:
         """Return the whole content where it is in memory already."""
         return self._reader.buffer
 
-    def _start(self) -> None:
-        self._chunks = self._observed()
-        self._rest = None
+    def whole(self, limit: int) -> memoryview | None:
+        """Return all of the content at once, where it is in memory and under `limit` bytes.
+
+        It counts as read then, until `rewind`.
+        """
+        buffer = self._reader.buffer
+        if buffer is None or len(buffer) >= limit or self._given is not None:
+            return None
+        try:
+            if self._checksum is not None:
+                self._checksum.update(buffer)
+                self._checksum.verify()
+            self._report(len(buffer))
+        except Exception as error:
+            self.failure = error
+            raise
+        return buffer
+
+    @property
+    def _chunks(self) -> AsyncGenerator[memoryview, None]:
+        """Go on where reading stands; it begins with the first look."""
+        if self._given is None:
+            self._given = self._observed()
+        return self._given
 
     async def chunks(self) -> AsyncGenerator[memoryview, None]:
         """Give non-empty chunks of any size, from where reading stands."""
@@ -99,18 +120,21 @@ class Source:
     async def rewind(self) -> bool:
         """Go back to where reading began; return False where that can't be done."""
         self._rest = None
-        await self._chunks.aclose()
+        if self._given is not None:
+            await self._given.aclose()
         if await self._reader.can_rewind():
             await self._reader.rewind()
         elif self._spool is None:
             return False
         if self._checksum is not None:
             self._checksum.restart()
-        self._start()
+        self._given = None
         return True
 
     async def aclose(self) -> None:
         """Close what was opened here, and the content's own generator; never its file."""
+        if self.buffer is not None and self._given is None:
+            return  # nothing was
         async with AsyncExitStack() as stack:
             if self._spool is not None:
                 stack.push_async_callback(self._spool.aclose)

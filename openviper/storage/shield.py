@@ -84,7 +84,7 @@ async def _outlast(
     cutting: asyncio.TimerHandle | None = None
     while not task.done():
         try:
-            await asyncio.wait({task})
+            await _end_of(task)
         except asyncio.CancelledError as error:
             if cancellation is not None:
                 continue
@@ -96,6 +96,21 @@ async def _outlast(
     if cutting is not None:
         cutting.cancel()
     return cancellation
+
+
+async def _end_of(task: asyncio.Future[Any]) -> None:
+    """Wait for a task that goes on where the waiting is cancelled."""
+    waiter = task.get_loop().create_future()
+
+    def wake(_: asyncio.Future[Any]) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    task.add_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        task.remove_done_callback(wake)
 
 
 def _retrieve(task: asyncio.Future[Any]) -> None:

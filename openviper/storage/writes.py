@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
@@ -25,7 +26,7 @@ from openviper.storage.errors import (
 )
 from openviper.storage.place import Place
 from openviper.storage.shield import to_the_end
-from openviper.storage.transfer import upload
+from openviper.storage.transfer import Uploader
 from openviper.storage.types import FileInfo
 
 __all__ = ["Step", "Writer"]
@@ -40,11 +41,13 @@ class Writer:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._driver = place.driver
+        self._stager = place.driver if isinstance(place.driver, Stager) else None
+        self._uploader = Uploader(place.driver)
 
     @property
     def sends_again(self) -> bool:
         """Tell whether another name needs the content once more."""
-        return not isinstance(self._driver, Stager)
+        return self._stager is None
 
     async def write(
         self,
@@ -56,19 +59,21 @@ class Writer:
         if_match: str | None = None,
     ) -> FileInfo:
         """Store `source` under the first of `names` that is free for it."""
-        staged = source.buffer is None and isinstance(self._driver, Stager)
-        first = next(names)
-        async with self._upload_step(first, source) as step:
-            return await self.run(
-                chain((first,), names),
-                step=step,
-                source=source,
-                attributes=attributes,
-                create=create,
-                if_match=if_match,
-                rewind=None if staged else source.rewind,
-                look_first=create and source.buffer is None and not staged,
-            )
+        run = partial(
+            self.run, source=source, attributes=attributes, create=create, if_match=if_match
+        )
+        if self._stager is not None and source.buffer is None:
+            first = next(names)
+            async with self._staged(self._stager, first, source) as step:
+                return await run(chain((first,), names), step=step)
+        return await run(
+            names,
+            step=lambda key, write: self._uploader.upload(
+                key, source=source, write=write, undo=self.undo(key, write)
+            ),
+            rewind=source.rewind,
+            look_first=create and source.buffer is None,
+        )
 
     async def run(
         self,
@@ -132,7 +137,7 @@ class Writer:
             raise self._place.error(PreconditionFailedError, doing, name) from error.__cause__
         except (AlreadyExistsError, PreconditionFailedError, UnavailableError) as error:
             info = await self._settled(name, write, error)
-        return replace(info, name=name)
+        return info if info.name == name else replace(info, name=name)
 
     async def _settled(self, name: str, write: Write, error: StorageError) -> FileInfo:
         """Return what is stored where an error was only a lost reply; else raise it."""
@@ -161,19 +166,13 @@ class Writer:
         raise error from cause
 
     @asynccontextmanager
-    async def _upload_step(self, name: str, source: Source) -> AsyncIterator[Step]:
-        """Give the step that stores `source`: staged once, or uploaded for each name."""
-        driver = self._driver
-        if source.buffer is not None or not isinstance(driver, Stager):
-            yield lambda key, write: upload(
-                driver, key, source=source, write=write, undo=self.undo(key, write)
-            )
-            return
+    async def _staged(self, stager: Stager, name: str, source: Source) -> AsyncIterator[Step]:
+        """Give the step that makes `source` visible, which is stored once for all names."""
         async with (
             self._place.guard("store", name, source=source),
             aclosing(source.chunks()) as chunks,
         ):
-            staged = await driver.stage(chunks)
+            staged = await stager.stage(chunks)
         try:
             yield lambda key, write: self._commit(staged, key, write)
         finally:

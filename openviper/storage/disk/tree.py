@@ -33,21 +33,44 @@ class Tree:
 
     def __init__(self, root: Path, *, durable: bool, dir_mode: int) -> None:
         self._root = root
+        self._path = str(root)
         self._durable = durable
         self._dir_mode = dir_mode
 
     @contextmanager
-    def folder(self, segments: Sequence[str], *, create: bool = False) -> Iterator[int]:
-        """Give a descriptor of a directory below the root, made if it is missing."""
-        fd = self._open_root(create=create)
+    def folder(
+        self, segments: Sequence[str], *, create: bool = False, root: int | None = None
+    ) -> Iterator[int]:
+        """Give a descriptor of a directory below the root, made if it is missing.
+
+        `root` is the root's, where that is open already.
+        """
+        top = self.open_root(create=create) if root is None else root
+        try:
+            fd = self.descend(top, segments, create=create)
+            try:
+                yield fd
+            finally:
+                if fd != top:
+                    os.close(fd)
+        finally:
+            if root is None:
+                os.close(top)
+
+    def descend(self, root: int, segments: Sequence[str], *, create: bool = False) -> int:
+        """Return a descriptor of a directory, `root` itself where there are no segments."""
+        fd = root
         try:
             for segment in segments:
                 below = self._step(fd, segment, create=create)
-                os.close(fd)
+                if fd != root:
+                    os.close(fd)
                 fd = below
-            yield fd
-        finally:
-            os.close(fd)
+        except BaseException:
+            if fd != root:
+                os.close(fd)
+            raise
+        return fd
 
     def is_directory(self, segments: Sequence[str]) -> bool:
         """Tell whether there is a real directory, not a link to one."""
@@ -83,14 +106,17 @@ class Tree:
             return False
         return True
 
-    def _open_root(self, *, create: bool) -> int:
+    def open_root(self, *, create: bool = False) -> int:
+        """Return a descriptor of the root, made if it is missing."""
         # The root itself may be a link: it is the user's own word.
         try:
-            with suppress(FileNotFoundError):
-                return os.open(self._root, _DIRECTORY)
-            if create:
-                self._make_root()
-            return os.open(self._root, _DIRECTORY)
+            try:
+                return os.open(self._path, _DIRECTORY)
+            except FileNotFoundError:
+                if not create:
+                    raise
+            self._make_root()
+            return os.open(self._path, _DIRECTORY)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ContainerNotFoundError from error
 
