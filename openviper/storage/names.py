@@ -37,6 +37,8 @@ _PLAIN = re.compile(
     r"(?:[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-]/){0,7}"
     r"[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-]"
 )
+_UNSAFE = "+"
+"""What of that `sanitise` would rewrite."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _EXTENSION_BYTES = 64
 _RESERVED = ".openviper"
@@ -48,7 +50,7 @@ def canonical(name: str, *, location: str = "") -> str:
 
     Raises `InvalidNameError` for what no storage takes, `TypeError` for what is no string.
     """
-    if isinstance(name, str) and len(location) <= 126 and _PLAIN.fullmatch(name):
+    if isinstance(name, str) and _is_plain(name, location):
         return str.__str__(name)
     segments = [part for part in _split(name) if part not in ("", ".")]
     if not segments:
@@ -74,6 +76,8 @@ def sanitise(name: str, *, location: str = "") -> str:
 
     Raises `InvalidNameError` where nothing safe is left, or at a NUL.
     """
+    if isinstance(name, str) and _UNSAFE not in name and _is_plain(name, location):
+        return str.__str__(name)
     if "\0" in _text(name):
         raise _refusal(name, "it contains a NUL")
     parts = [p for p in _split(name) if p not in ("", ".", "..") and not _DRIVE.fullmatch(p)]
@@ -109,6 +113,10 @@ def candidates(name: str, *, location: str = "") -> Iterator[str]:
 def join(location: str, name: str) -> str:
     """Return the key of `name` below `location`."""
     return f"{location}/{name}" if location else name
+
+
+def _is_plain(name: str, location: str) -> bool:
+    return len(location) <= 126 and _PLAIN.fullmatch(name) is not None
 
 
 def _text(name: str) -> str:

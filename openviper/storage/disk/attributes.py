@@ -58,9 +58,8 @@ def has_attributes(fd: int) -> bool:
     return bool(_kept(fd))
 
 
-def info_of(key: str, fd: int) -> FileInfo:
-    """Return what is known of an open file."""
-    status = os.fstat(fd)
+def info_of(key: str, fd: int, status: os.stat_result) -> FileInfo:
+    """Return what is known of an open file that was looked at."""
     kept = _kept(fd)
     return FileInfo(
         name=key,
@@ -110,7 +109,7 @@ def _kept(fd: int) -> dict[str, Any]:  # Any: JSON that we wrote ourselves
     if not hasattr(os, "getxattr"):
         return {}
     try:
-        kept = json.loads(os.getxattr(fd, _ATTRIBUTE))
+        kept = json.loads(os.getxattr(fd, _ATTRIBUTE).decode())
     except ValueError:  # others spoilt it
         return {}
     except OSError as error:

@@ -70,9 +70,9 @@ class Files:
     def begin(self) -> Temporary:
         """Make an empty temporary file; the first time, sweep what killed processes left."""
         root = self._tree.open_root(create=True)
-        with _closed_on_error(root):
+        with _ClosedOnError(root):
             folder = self._tree.descend(root, _TEMPORARY, create=True)
-            with _closed_on_error(folder):
+            with _ClosedOnError(folder):
                 if not self._swept:
                     self._swept = True
                     sweep(folder)
@@ -117,9 +117,9 @@ class Files:
         """Open a file to read; the caller closes the descriptor."""
         above, leaf = split(key)
         with self._tree.folder(above) as folder:
-            fd = open_file(folder, leaf)
-        with _closed_on_error(fd):
-            return fd, info_of(key, fd)
+            fd, status = open_file(folder, leaf)
+        with _ClosedOnError(fd):
+            return fd, info_of(key, fd, status)
 
     def head(self, key: str) -> FileInfo:
         """Return what is known of a file."""
@@ -155,11 +155,11 @@ class Files:
             self._locked(root, exclusive=True),
             self._tree.folder(above, root=root) as folder,
         ):
-            fd = open_file(folder, leaf)
+            fd, status = open_file(folder, leaf)
             try:
-                _check_version(info_of(source.name, fd), source.etag)
+                _check_version(info_of(source.name, fd, status), source.etag)
                 keep_content_type(fd, source.content_type)
-                moved = info_of(key, fd)
+                moved = info_of(key, fd, status)
                 self._publish(root, (folder, leaf), key, write, locked=True)
                 # A rename onto another link of the same file does nothing.
                 if write.create or _is_at(folder, leaf, fd):
@@ -276,27 +276,35 @@ def write_all(fd: int, data: Buffer) -> None:
         left = left[os.write(fd, left) :]
 
 
-def open_file(folder: int, leaf: str) -> int:
-    """Open a regular file in a directory; anything else there is no file."""
+def open_file(folder: int, leaf: str) -> tuple[int, os.stat_result]:
+    """Open a regular file in a directory, and look at it; anything else there is no file."""
     try:
         fd = os.open(leaf, _READ, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
             raise NotFoundError from error
         raise
-    with _closed_on_error(fd):
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+    with _ClosedOnError(fd):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             raise NotFoundError
-        return fd
+        return fd, status
 
 
-@contextmanager
-def _closed_on_error(fd: int) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        os.close(fd)
-        raise
+class _ClosedOnError:
+    """Close a descriptor where a block fails."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        """Begin: nothing to do."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            os.close(self._fd)
 
 
 def _is_at(folder: int, leaf: str, fd: int) -> bool:
@@ -319,11 +327,11 @@ def _sync_entry(folder: int, leaf: str, *, undo: bool) -> None:
 
 def _check_current(folder: int, leaf: str, etag: str) -> None:
     try:
-        fd = open_file(folder, leaf)
+        fd, status = open_file(folder, leaf)
     except NotFoundError:
         raise PreconditionFailedError from None
     try:
-        _check_version(info_of(leaf, fd), etag)
+        _check_version(info_of(leaf, fd, status), etag)
     finally:
         os.close(fd)
 
