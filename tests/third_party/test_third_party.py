@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from aiobotocore.session import AioSession
 from obstore.store import LocalStore, S3Store
 
 from examples.backends.fsspec_storage import FsspecStorage
@@ -99,6 +100,7 @@ class TestFsspecLocal(OnDisk):
 
 
 class TestFsspecS3(OnS3):
+    session = AioSession()  # reads its models once, not for each storage
     expected_failures: ClassVar = dict.fromkeys(
         (
             "container.missing-is-no-missing-file",
@@ -115,6 +117,7 @@ class TestFsspecS3(OnS3):
             bucket,
             location=location,
             flat_namespace=True,
+            session=self.session,
             key=self.there.credentials["access_key"],
             secret=self.there.credentials["secret_key"],
             endpoint_url=url,
