@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import islice
+from typing import get_args
 
 from openviper.storage.errors import AlreadyExistsError, InvalidNameError
+from openviper.storage.types import IfExists
 
 __all__ = [
     "MAX_NAME_BYTES",
@@ -19,6 +22,7 @@ __all__ = [
     "candidates",
     "canonical",
     "join",
+    "names_by",
     "sanitise",
     "unique",
 ]
@@ -108,6 +112,14 @@ def candidates(name: str, *, location: str = "") -> Iterator[str]:
         "as taken; check that the backend creates files as it reports",
         name=name,
     )
+
+
+def names_by(if_exists: IfExists, name: str, *, location: str = "") -> Iterator[str]:
+    """Yield the names that a write may try: `name`, and where it may be renamed variants of it."""
+    if if_exists not in get_args(IfExists):
+        raise ValueError(f"if_exists is 'rename', 'overwrite' or 'error', not {if_exists!r}")
+    names = candidates(name, location=location)
+    return names if if_exists == "rename" else islice(names, 1)
 
 
 def join(location: str, name: str) -> str:

@@ -14,9 +14,8 @@ from collections.abc import (
 )
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Unpack, get_args
+from typing import Any, Literal, Unpack
 
 from openviper.storage.attributes import (
     attributes_from,
@@ -33,7 +32,7 @@ from openviper.storage.driver import Driver, Signer, SignRequest
 from openviper.storage.errors import NotFoundError, UnsupportedOperationError
 from openviper.storage.files import StorageReader
 from openviper.storage.listings import list_page
-from openviper.storage.names import candidates, sanitise
+from openviper.storage.names import names_by, sanitise
 from openviper.storage.place import Place
 from openviper.storage.reads import check_range, read, stream
 from openviper.storage.secrets import Secret
@@ -336,10 +335,7 @@ class PortableStorage(Storage):
             )
 
     def _names(self, name: str, if_exists: IfExists) -> Iterator[str]:
-        if if_exists not in get_args(IfExists):
-            raise ValueError(f"if_exists is 'rename', 'overwrite' or 'error', not {if_exists!r}")
-        names = candidates(name, location=self._place.location)
-        return names if if_exists == "rename" else islice(names, 1)
+        return names_by(if_exists, name, location=self._place.location)
 
     def _pair(self, src: str, dst: str, if_exists: IfExists) -> tuple[str, Iterator[str]]:
         source, target = distinct(src, dst)
