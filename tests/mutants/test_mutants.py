@@ -100,6 +100,9 @@ def _declaring(kind: type[MemoryStorage], capability: str, support: Support) -> 
         def capabilities(self) -> Capabilities:
             return replace(MemoryStorage().capabilities, **{capability: support})  # type: ignore[arg-type]
 
+        def _require(self, capability: str, name: str | None = None) -> None:
+            """Refuse nothing, whatever is declared."""
+
     return Lying
 
 

@@ -197,6 +197,8 @@ class StorageMachine(_Machine):
         name, options = self._named(name), self._possible(options)
         if condition.endswith("etag") and not self.can("replace_if_match"):
             return
+        if condition == "if_none_match" and not self.can("create_only"):
+            return
         etag = None
         if condition == "stale etag":
             etag = self.retired
@@ -243,6 +245,8 @@ class StorageMachine(_Machine):
     ) -> None:
         """Copy or move in each mode, also onto itself and from nothing."""
         src, dst = self._named(src), self._named(dst)
+        if sanitise(dst) != dst and not self.can("create_only"):
+            return  # what is copied through `save` has a safe name
         work = "move" if moves else "copy"
         working: Awaitable[str] = getattr(self.storage, work)(src, dst, if_exists=mode)
         refusal = self._refusal(dst, mode)
