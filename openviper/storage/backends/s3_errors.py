@@ -7,6 +7,7 @@ from socket import gaierror
 import aiohttp
 from botocore import exceptions as sdk
 
+from openviper.storage.backends import exchange
 from openviper.storage.driver import (
     AmbiguousNotFoundError,
     NotSentError,
@@ -127,7 +128,7 @@ _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[StorageError]], ...] = (
         PermissionDeniedError,
     ),
     (
-        (sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError, aiohttp.ClientError),
+        (sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError),
         UnavailableError,
     ),
     # What is left is of the SDK's own making, before anything is sent: profiles, regions,
@@ -137,7 +138,7 @@ _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[StorageError]], ...] = (
 
 
 def classify(error: Exception) -> type[StorageError] | None:
-    """Return what an exception of the SDK means; None for one that is not the SDK's."""
+    """Return what an exception of the SDK or of aiohttp means; None for one that is not theirs."""
     if isinstance(error, sdk.ClientError):
         return _of_reply(error)
     if isinstance(error, sdk.EndpointConnectionError):
@@ -145,7 +146,9 @@ def classify(error: Exception) -> type[StorageError] | None:
     for kinds, meaning in _BY_TYPE:
         if isinstance(error, kinds):
             return meaning
-    return None
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return NotSentError
+    return exchange.classify(error)
 
 
 def code_of(error: sdk.ClientError) -> str:
