@@ -164,7 +164,12 @@ async def test_requests_are_those_of_the_sdk(storage: S3Storage, service: FaultP
 @pytest.mark.parametrize(
     ("bucket", "region", "options", "expected"),
     [
-        ("buck", "eu-west-1", {}, ("https://buck.s3.eu-west-1.amazonaws.com", "", "eu-west-1", "s3")),
+        (
+            "buck",
+            "eu-west-1",
+            {},
+            ("https://buck.s3.eu-west-1.amazonaws.com", "", "eu-west-1", "s3"),
+        ),
         ("b.u", "eu-west-1", {}, ("https://s3.eu-west-1.amazonaws.com", "/b.u", "eu-west-1", "s3")),
         (
             "buck",

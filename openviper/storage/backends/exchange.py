@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from ssl import SSLContext
 from typing import TypeAlias
 from urllib.request import getproxies
 
@@ -26,16 +25,11 @@ PIECE = 256 << 10
 _AT_ONCE = 64 << 10
 
 
-def new_session(
-    *, connections: int = 100, trusted: SSLContext | None = None
-) -> aiohttp.ClientSession:
-    """Return a session that leaves replies as they are and has up to so many connections.
-
-    `trusted` has the authorities that are believed, in place of the system's.
-    """
+def new_session(*, connections: int = 100) -> aiohttp.ClientSession:
+    """Return a session that leaves replies as they are and has up to so many connections."""
     return aiohttp.ClientSession(
         auto_decompress=False,
-        connector=aiohttp.TCPConnector(limit=connections, ssl=trusted or True),
+        connector=aiohttp.TCPConnector(limit=connections),
         cookie_jar=DummyCookieJar(),
         # Else aiohttp looks in the environment, and for a .netrc, in a thread each time.
         trust_env=bool(getproxies()),

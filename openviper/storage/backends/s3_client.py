@@ -10,8 +10,9 @@ import random
 import re
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,7 +23,7 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import get_cert_path
 from botocore.loaders import Loader, create_loader
 
-from openviper.storage.backends.exchange import Exchange, new_session
+from openviper.storage.backends.connections import Pool
 from openviper.storage.backends.s3_direct import Answer, Direct, Opened, Request
 from openviper.storage.backends.s3_errors import classify, code_of
 from openviper.storage.backends.s3_replies import Reply
@@ -120,14 +121,15 @@ class S3Options:
         _mask_logs()
         session, trusted = await in_thread(self._loaded_session)
         config = self._config()
-        async with (
-            session.client("s3", endpoint_url=self.endpoint_url, config=config) as sdk,
-            new_session(connections=self.max_pool_connections, trusted=trusted) as http,
-        ):
+        async with session.client("s3", endpoint_url=self.endpoint_url, config=config) as sdk:
             prepare_only(sdk)
-            exchange = Exchange(http, patience=self.timeout)
             credentials = await session.get_credentials()
-            yield Client(sdk, Direct(sdk, credentials, exchange, bucket=self.bucket))
+            connect = partial(
+                Pool, patience=self.timeout, limit=self.max_pool_connections, trusted=trusted
+            )
+            direct = Direct(sdk, credentials, bucket=self.bucket, connect=connect)
+            async with aclosing(direct):
+                yield Client(sdk, direct)
 
     # Any: pyright takes its client for a bare class.
     def _loaded_session(self) -> tuple[Any, ssl.SSLContext]:

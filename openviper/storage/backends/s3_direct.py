@@ -13,11 +13,9 @@ from hashlib import sha1, sha256
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from aiohttp import ClientResponse
 from botocore.exceptions import BotoCoreError, ClientError
-from yarl import URL
 
-from openviper.storage.backends.exchange import Body, Exchange
+from openviper.storage.backends.connections import Pool, Response
 from openviper.storage.backends.s3_errors import code_of
 from openviper.storage.backends.s3_replies import refusal, refusal_in
 from openviper.storage.backends.s3_route import Route, learned_route
@@ -74,13 +72,13 @@ class Answer:
 class Opened:
     """Hold a reply whose body is still to be read; leaving it frees its connection."""
 
-    def __init__(self, response: ClientResponse, *, verifies: bool) -> None:
+    def __init__(self, response: Response, *, verifies: bool) -> None:
         self._response = response
         self._verifies = verifies
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Return the header fields, found in any case."""
+        """Return the header fields, their names in lower case."""
         return self._response.headers
 
     async def __aenter__(self) -> Self:
@@ -93,15 +91,15 @@ class Opened:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._response.release()
+        self._response.close()
 
-    async def chunks(self, size: int) -> AsyncGenerator[bytes, None]:
-        """Give the body in chunks of at most `size`; `IntegrityError` at the end if it is not it.
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Give the body as it comes; `IntegrityError` at the end if it is not what was stored.
 
         A sum that S3 has of the whole object, and was asked for, is compared.
         """
         sums = _sums_of(self.headers) if self._verifies else []
-        while chunk := await self._response.content.read(size):
+        while chunk := await self._response.piece():
             for running, _ in sums:
                 running.update(chunk)
             yield chunk
@@ -115,6 +113,7 @@ class _Way:
 
     route: Route
     signer: Signer
+    pool: Pool
     ahead: float
     """Seconds that the service's clock is before ours."""
 
@@ -126,14 +125,16 @@ class Direct:
         self,
         client: Any,  # Any: clients are made at run time
         credentials: Any,  # Any: the SDK's, whose classes have no common one
-        exchange: Exchange,
         *,
         bucket: str,
+        connect: Callable[[str], Pool],
     ) -> None:
+        """Take what opens a pool of connections to an origin."""
         self._client = client
         self._credentials = credentials
-        self._exchange = exchange
         self._bucket = bucket
+        self._connect = connect
+        self._pools: dict[str, Pool] = {}
         self._verifies = client.meta.config.response_checksum_validation == "when_supported"
         self._way: _Way | None = None
 
@@ -143,23 +144,24 @@ class Direct:
 
     async def open(self, request: Request) -> Opened:
         """Return a reply, which the caller enters, with its body to come."""
-        response = await self._corrected(lambda way: self._begun(request, way, None))
-        whole = "Content-Range" not in response.headers
+        response = await self._corrected(lambda way: self._begun(request, way))
+        whole = "content-range" not in response.headers
         return Opened(response, verifies=self._verifies and whole)
 
+    async def aclose(self) -> None:
+        """End all connections."""
+        for pool in self._pools.values():
+            await pool.aclose()
+
     async def _sent(self, request: Request, way: _Way) -> Answer:
-        buffers = () if request.body is None else (request.body,)
-        async with (
-            self._exchange.body(buffers) as body,
-            await self._begun(request, way, body) as response,
-        ):
+        async with await self._begun(request, way) as response:
             content = await response.read()
         error = refusal_in(request.operation, response.headers, content)
         if error is not None:
             raise error
         return Answer(response.headers, content)
 
-    async def _begun(self, request: Request, way: _Way, body: Body) -> ClientResponse:
+    async def _begun(self, request: Request, way: _Way) -> Response:
         route = way.route
         path = f"{route.path}/{quoted_path(request.key)}" if request.key else route.path or "/"
         query = quoted_query(request.query.items())
@@ -175,8 +177,8 @@ class Direct:
             now=time.time() + way.ahead,
         )
         signed["accept-encoding"] = "identity"  # some services' gateways change it: not signed
-        url = URL(f"{route.origin}{path}?{query}" if query else route.origin + path, encoded=True)
-        response = await self._exchange.begin(request.method, url, signed, body)
+        target = f"{path}?{query}" if query else path
+        response = await way.pool.begin(request.method, target, signed, request.body)
         if response.status < 300:
             return response
         async with response:
@@ -213,7 +215,10 @@ class Direct:
     async def _learn(self, *, ahead: float) -> _Way:
         route = await learned_route(self._client, self._bucket)
         signer = Signer(region=route.region, service=route.service)
-        self._way = _Way(route, signer, ahead)
+        pool = self._pools.get(route.origin)
+        if pool is None:
+            pool = self._pools[route.origin] = self._connect(route.origin)
+        self._way = _Way(route, signer, pool, ahead)
         return self._way
 
     def _has_learned_time(self, error: ClientError, way: _Way) -> bool:

@@ -7,7 +7,7 @@ from socket import gaierror
 import aiohttp
 from botocore import exceptions as sdk
 
-from openviper.storage.backends import exchange
+from openviper.storage.backends.connections import NotConnectedError
 from openviper.storage.driver import (
     AmbiguousNotFoundError,
     NotSentError,
@@ -114,8 +114,8 @@ _BY_STATUS: dict[int, type[StorageError]] = {
     507: StorageFullError,
 }
 _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[StorageError]], ...] = (
-    ((sdk.ConnectTimeoutError, sdk.ProxyConnectionError), NotSentError),
-    ((sdk.ReadTimeoutError,), StorageTimeoutError),
+    ((NotConnectedError, sdk.ConnectTimeoutError, sdk.ProxyConnectionError), NotSentError),
+    ((TimeoutError, sdk.ReadTimeoutError), StorageTimeoutError),
     ((sdk.FlexibleChecksumError, sdk.ChecksumError), IntegrityError),
     (
         (
@@ -128,7 +128,7 @@ _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[StorageError]], ...] = (
         PermissionDeniedError,
     ),
     (
-        (sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError),
+        (ConnectionError, sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError),
         UnavailableError,
     ),
     # What is left is of the SDK's own making, before anything is sent: profiles, regions,
@@ -138,7 +138,7 @@ _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[StorageError]], ...] = (
 
 
 def classify(error: Exception) -> type[StorageError] | None:
-    """Return what an exception of the SDK or of aiohttp means; None for one that is not theirs."""
+    """Return what an exception of the SDK or the connection means; None for any other."""
     if isinstance(error, sdk.ClientError):
         return _of_reply(error)
     if isinstance(error, sdk.EndpointConnectionError):
@@ -146,9 +146,7 @@ def classify(error: Exception) -> type[StorageError] | None:
     for kinds, meaning in _BY_TYPE:
         if isinstance(error, kinds):
             return meaning
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return NotSentError
-    return exchange.classify(error)
+    return None
 
 
 def code_of(error: sdk.ClientError) -> str:

@@ -38,8 +38,8 @@ class Reply(dict[str, Any]):  # Any: its shapes are known to botocore's models o
 
 
 def etag_of(headers: Mapping[str, str]) -> str:
-    """Return the version that a reply is of."""
-    return _said(headers.get("ETag"), "ETag").strip('"')
+    """Return the version that a reply is of; the names of `headers` are lower case."""
+    return _said(headers.get("etag"), "ETag").strip('"')
 
 
 def info_of(key: str, headers: Mapping[str, str]) -> FileInfo:
@@ -47,12 +47,12 @@ def info_of(key: str, headers: Mapping[str, str]) -> FileInfo:
     return FileInfo(
         name=key,
         size=_whole_size(headers),
-        modified=_time(_said(headers.get("Last-Modified"), "Last-Modified"), _http_time),
+        modified=_time(_said(headers.get("last-modified"), "Last-Modified"), _http_time),
         etag=etag_of(headers),
-        content_type=headers.get("Content-Type"),
-        cache_control=headers.get("Cache-Control"),
-        content_disposition=headers.get("Content-Disposition"),
-        content_encoding=_stored_encoding(headers.get("Content-Encoding")),
+        content_type=headers.get("content-type"),
+        cache_control=headers.get("cache-control"),
+        content_disposition=headers.get("content-disposition"),
+        content_encoding=_stored_encoding(headers.get("content-encoding")),
         metadata=decode_metadata(_metadata(headers)),
     )
 
@@ -87,10 +87,7 @@ def refusal(
     return ClientError(
         {
             "Error": {"Code": said.get("Code", str(status)), "Message": said.get("Message", "")},
-            "ResponseMetadata": {
-                "HTTPStatusCode": status,
-                "HTTPHeaders": {name.lower(): value for name, value in headers.items()},
-            },
+            "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": dict(headers)},
         },
         operation,
     )
@@ -116,19 +113,18 @@ def _listed(found: Mapping[str, str], decode: Callable[[str], str]) -> FileInfo:
         name=decode(_said(found.get("Key"), "Key")),
         size=_number(_said(found.get("Size"), "Size")),
         modified=_time(_said(found.get("LastModified"), "LastModified"), datetime.fromisoformat),
-        etag=etag_of(found),
+        etag=_said(found.get("ETag"), "ETag").strip('"'),
     )
 
 
 def _whole_size(headers: Mapping[str, str]) -> int:
-    whole = headers.get("Content-Range", "").rpartition("/")[2]
-    size = whole if whole.isdecimal() else headers.get("Content-Length")
+    whole = headers.get("content-range", "").rpartition("/")[2]
+    size = whole if whole.isdecimal() else headers.get("content-length")
     return _number(_said(size, "Content-Length"))
 
 
 def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
-    lowered = ((name.lower(), value) for name, value in headers.items())
-    return {name[len(_META) :]: value for name, value in lowered if name.startswith(_META)}
+    return {name[len(_META) :]: value for name, value in headers.items() if name.startswith(_META)}
 
 
 def _stored_encoding(encoding: str | None) -> str | None:
