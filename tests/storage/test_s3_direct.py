@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime
-import ipaddress
 import json
 import ssl
 import sys
@@ -21,11 +20,6 @@ import aioboto3
 import pytest
 from aiohttp import web
 from botocore.config import Config
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from openviper.storage import S3Storage
 from openviper.storage.backends.s3_route import learned_route, prepare_only
@@ -38,6 +32,7 @@ from openviper.storage.errors import (
 from openviper.storage.testing import faults
 from openviper.storage.testing.proxy import Exchange, FaultProxy
 from openviper.storage.testing.wire import Head
+from tests.storage.certificates import certificate_for
 
 NOWHERE = "http://127.0.0.1:1"
 KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "s3cret"}
@@ -47,7 +42,6 @@ WHOLE = {
     "Content-Type": "text/plain",
 }
 ODD = "a b+c/100%/%2F/q?x=1/h#h/é😀/q'\"u/t~.x/e\u0301/[x]&=;,"
-LARGE = (5 << 20) + 10
 
 
 @pytest.fixture
@@ -350,29 +344,6 @@ async def serve_tls(
     return certificate, f"https://127.0.0.1:{port}", runner.cleanup
 
 
-def certificate_for(address: str) -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, SHA256())
-    )
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return secret + made.public_bytes(Encoding.PEM)
-
-
 # What the service corrects
 
 
@@ -601,21 +572,3 @@ async def test_file_without_its_marks_is_none(
         await storage.stat("a")
     with pytest.raises(UnavailableError, match=lacking):
         await storage.read("a")
-
-
-async def test_large_body_that_is_refused_early_is_not_sent_whole(
-    service: FaultProxy, storage: S3Storage
-) -> None:
-    taken = 0
-
-    async def refuse(exchange: Exchange) -> None:
-        nonlocal taken
-        async for piece in exchange.pieces():
-            taken += len(piece)
-            break
-        exchange._begin(Head("HTTP/1.1 403 Said", (("Content-Length", "0"),)))
-        await exchange.client_gone()
-
-    service.inject(refuse, times=None)
-    with pytest.raises(PermissionDeniedError):
-        await storage.put("a", bytes(LARGE))

@@ -18,6 +18,8 @@ from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from aiohappyeyeballs import start_connection
+
 __all__ = ["NotConnectedError", "Pool", "Response"]
 
 _AT_ONCE = 64 << 10
@@ -262,9 +264,11 @@ class _Connection(asyncio.Protocol):
 
     async def open(self, host: str, port: int, trusted: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
-        await loop.create_connection(
-            lambda: self, host, port, ssl=trusted, happy_eyeballs_delay=0.25
-        )
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # Asyncio's own race of addresses loses a socket where it is cancelled (Python 3.11).
+        raced = await start_connection(found, happy_eyeballs_delay=0.25)
+        name = host if trusted else None
+        await loop.create_connection(lambda: self, sock=raced, ssl=trusted, server_hostname=name)
 
     async def start_tls(self, host: str, trusted: ssl.SSLContext) -> None:
         assert self._transport is not None
