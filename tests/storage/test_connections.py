@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from openviper.storage.backends import connections
-from openviper.storage.backends.connections import NotConnectedError, Pool, Response
+from openviper.storage.backends.connections import NotConnectedError, Pool
 from tests.storage.certificates import certificate_for
 
 LARGE = 16 << 20
@@ -260,6 +260,11 @@ async def test_what_is_not_read_is_not_taken_in() -> None:
 # Connections
 
 
+async def test_host_is_found_by_its_name() -> None:
+    async with serving(Script(OK)) as port, pool_at(f"http://localhost:{port}") as pool:
+        assert await get(pool) == (200, b"body")
+
+
 async def test_connection_is_kept_for_the_next_request() -> None:
     script = Script(OK, OK, OK)
     async with pool_of(script) as pool:
@@ -465,9 +470,9 @@ async def test_proxy_that_refuses_is_no_connection(monkeypatch: pytest.MonkeyPat
 async def test_reply_is_closed_twice_in_vain() -> None:
     script = Script(OK, OK)
     async with pool_of(script, limit=1) as pool:
-        response: Response = await pool.begin("GET", "/", {"host": "h"})
+        response = await pool.begin("GET", "/", {"host": "h"})
         await response.read()
         response.close()
         response.close()
-        assert await asyncio.gather(get(pool)) == [(200, b"body")]
+        assert await get(pool) == (200, b"body")
     assert script.opened == 1

@@ -12,13 +12,14 @@ import socket
 import ssl
 from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from aiohappyeyeballs import start_connection
+from aiohappyeyeballs import AddrInfoType, start_connection
 
 __all__ = ["NotConnectedError", "Pool", "Response"]
 
@@ -263,11 +264,10 @@ class _Connection(asyncio.Protocol):
         return self._is_over or bool(self._chunks)
 
     async def open(self, host: str, port: int, trusted: ssl.SSLContext | None) -> None:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         # Asyncio's own race of addresses loses a socket where it is cancelled (Python 3.11).
-        raced = await start_connection(found, happy_eyeballs_delay=0.25)
+        raced = await start_connection(await _addresses(host, port), happy_eyeballs_delay=0.25)
         name = host if trusted else None
+        loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: self, sock=raced, ssl=trusted, server_hostname=name)
 
     async def start_tls(self, host: str, trusted: ssl.SSLContext) -> None:
@@ -382,6 +382,16 @@ class _Connection(asyncio.Protocol):
     def _lose_patience(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(TimeoutError(f"nothing came in {self._patience} s"))
+
+
+async def _addresses(host: str, port: int) -> Sequence[AddrInfoType]:
+    try:
+        family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        loop = asyncio.get_running_loop()
+        return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # No thread is asked, all of which may be busy.
+    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
 
 
 async def _begun(lease: _Lease, *, has_body: bool) -> Response:
