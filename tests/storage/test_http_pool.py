@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from openviper.storage.backends import connections
-from openviper.storage.backends.connections import NotConnectedError, Pool
+from openviper.storage.backends import http_pool
+from openviper.storage.backends.http_pool import NotConnectedError, Pool
 from tests.storage.certificates import certificate_for
 
 LARGE = 16 << 20
@@ -301,7 +301,7 @@ async def test_connection_whose_reply_was_left_is_not_used_again() -> None:
 async def test_connection_that_rested_too_long_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connections, "_IDLE", 0.0)
+    monkeypatch.setattr(http_pool, "_IDLE", 0.0)
     script = Script(OK, OK)
     async with pool_of(script) as pool:
         await get(pool)
