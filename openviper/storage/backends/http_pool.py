@@ -97,7 +97,7 @@ class Pool:
         else:
             connection.rests_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
-            while self._idle[0].rests_since <= connection.rests_since - _IDLE:
+            while self._idle and self._idle[0].rests_since <= connection.rests_since - _IDLE:
                 self._idle.popleft().abort()
 
     async def _connection(self) -> Connection:
