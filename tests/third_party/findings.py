@@ -50,7 +50,7 @@ def message(cell: Cell) -> str:
     line = re.sub(r"test-[0-9a-f]{12}", "bucket", line)
     line = re.sub(r"\b0x[0-9a-f]+", "0x…", line)
     line = re.sub(r"_[0-9a-f]{7}\b", "_…", line)
-    line = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    line = line if len(line) <= LONGEST else f"{line[:LONGEST].rpartition(' ')[0]} …"
     return line.replace("|", "\\|").replace("<", "&lt;")
 
 
