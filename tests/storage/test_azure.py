@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import random
 import time
 import urllib.error
 import urllib.request
@@ -16,16 +17,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from azure.core.exceptions import (
-    ClientAuthenticationError,
-    HttpResponseError,
-    ResourceNotFoundError,
-)
+from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, generate_container_sas
 
 from openviper.storage.attributes import Attributes
 from openviper.storage.backends import azure_blobs
 from openviper.storage.backends.azure import AzureStorage
+from openviper.storage.backends.azure_errors import RefusedError
 from openviper.storage.driver import ServerCopier, Write
 from openviper.storage.errors import (
     AlreadyExistsError,
@@ -103,19 +101,21 @@ def at(proxy: FaultProxy, **options: Any) -> AzureStorage:
 
 @dataclass
 class Stopping:
-    """Serve one blob of `size` bytes, and break the first replies off in the middle."""
+    """Serve one blob, and break the first replies off in the middle."""
 
-    size: int
+    data: bytes
     breaks: int
 
     async def answer(self, exchange: Exchange) -> None:
-        asked = exchange.request.get("x-ms-range").removeprefix("bytes=")
-        start, end = (min(int(n), self.size - 1) for n in asked.split("-"))
-        length, whole = end + 1 - start, f"bytes {start}-{end}/{self.size}"
-        headers = {**SAID, "Content-Length": str(length), "Content-Range": whole}
+        start, _, end = exchange.request.get("x-ms-range").removeprefix("bytes=").partition("-")
+        body = self.data[int(start or 0) : int(end or len(self.data)) + 1]
+        size = f"bytes {start or 0}-{int(start or 0) + len(body) - 1}/{len(self.data)}"
+        headers = {**SAID, "Content-Length": str(len(body))}
+        if start:
+            headers["Content-Range"] = size
         breaks = self.breaks > 0
         self.breaks -= 1
-        await exchange.answer(206, b"x" * (length // 2 if breaks else length), headers)
+        await exchange.answer(206, body[: len(body) // 2] if breaks else body, headers)
         if breaks:
             exchange.close()
 
@@ -507,13 +507,20 @@ async def test_a_service_that_stops_answering_is_given_up() -> None:
 
 
 async def test_a_reply_that_breaks_off_is_asked_for_again() -> None:
-    serves = Stopping(size=2 * MIB + 5, breaks=1)
+    serves = Stopping(random.Random(1).randbytes(2 * MIB + 5), breaks=2)
     async with scripted(serves.answer) as proxy, at(proxy, timeout=5) as storage:
-        assert len(await storage.read("a")) == serves.size
-    serves = Stopping(size=100, breaks=9)
+        assert await storage.read("a", start=3) == serves.data[3:]
+    first, *others = proxy.requests
+    assert first.get("If-Match") == ""
+    assert [request.get("If-Match") for request in others] == ['"0x1"', '"0x1"']
+
+
+async def test_a_read_that_gets_nowhere_is_given_up() -> None:
+    serves = Stopping(bytes(100), breaks=99)
     async with scripted(serves.answer) as proxy, at(proxy, timeout=5) as storage:
         with pytest.raises(UnavailableError):
             await storage.read("a")
+    assert len(proxy.requests) < 9
 
 
 @pytest.mark.parametrize(
@@ -602,7 +609,7 @@ async def test_a_copy_is_of_the_version_that_was_seen(storage: AzureStorage, cre
     write = Write(attributes=Attributes(), content_type="a/b", write_id="1" * 32, create=create)
     driver = storage._place.driver
     assert isinstance(driver, ServerCopier)
-    with pytest.raises(HttpResponseError) as caught:
+    with pytest.raises(RefusedError) as caught:
         await driver.copy(seen, "b", write)
     assert driver.classify(caught.value) is PreconditionFailedError
     assert not await storage.exists("b")

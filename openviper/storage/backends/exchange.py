@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from urllib.request import getproxies
 
 import aiohttp
@@ -17,7 +18,19 @@ from openviper.storage.errors import StorageError, StorageTimeoutError, Unavaila
 from openviper.storage.shield import to_the_end
 from openviper.storage.types import Buffer
 
-__all__ = ["PIECE", "Body", "Exchange", "Feed", "classify", "in_pieces", "new_session"]
+__all__ = [
+    "PIECE",
+    "Body",
+    "Exchange",
+    "Feed",
+    "classify",
+    "in_pieces",
+    "is_passing",
+    "new_session",
+    "retried",
+]
+
+T = TypeVar("T")
 
 PIECE = 256 << 10
 """Bytes handed to the connection at a time: it may copy them."""
@@ -31,6 +44,8 @@ def new_session(*, connections: int = 100) -> aiohttp.ClientSession:
         auto_decompress=False,
         connector=aiohttp.TCPConnector(limit=connections),
         cookie_jar=DummyCookieJar(),
+        # Else it says that even nothing is of some type, which no signature has in it.
+        skip_auto_headers=("Content-Type",),
         # Else aiohttp looks in the environment, and for a .netrc, in a thread each time.
         trust_env=bool(getproxies()),
     )
@@ -45,6 +60,42 @@ def classify(error: Exception) -> type[StorageError] | None:
     if isinstance(error, aiohttp.ClientError | ConnectionError):
         return UnavailableError
     return None
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether a connection failed in a way that another may not."""
+    passing = aiohttp.ClientConnectionError | aiohttp.ClientPayloadError
+    return isinstance(error, passing | TimeoutError | ConnectionError)
+
+
+async def retried(
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    attempts: int,
+    longest_pause: float,
+    passing: Callable[[Exception], bool],
+) -> T:
+    """Try until it works, fails for good, or has failed often enough.
+
+    Between two attempts are 0.5 to 1 s after the first, and twice that each time up to
+    `longest_pause`. An attempt that may have been carried out is not forgotten for a later one
+    that was certainly not: its error is raised.
+    """
+    doubt: Exception | None = None
+    number = 1
+    while True:
+        try:
+            return await attempt()
+        except Exception as error:
+            if classify(error) is not NotSentError:
+                doubt = error
+            if not passing(error) or number == attempts:
+                if doubt is None or doubt is error:
+                    raise
+                raise doubt  # noqa: B904 - it came before
+        longest = min(2.0 ** (number - 1), longest_pause)
+        await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        number += 1
 
 
 class Exchange:

@@ -7,9 +7,7 @@ for 15 seconds (gcloud-aio-storage 9.6, `Storage._do_upload`).
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +23,7 @@ from yarl import URL
 from openviper.storage.backends import exchange
 from openviper.storage.backends.exchange import Body, Exchange, Feed, new_session
 from openviper.storage.backends.gcs_token import AccessToken
-from openviper.storage.driver import AmbiguousNotFoundError, NotSentError, RangeNotSatisfiableError
+from openviper.storage.driver import AmbiguousNotFoundError, RangeNotSatisfiableError
 from openviper.storage.errors import (
     PermissionDeniedError,
     PreconditionFailedError,
@@ -149,8 +147,7 @@ def _is_passing(error: Exception) -> bool:
     """Tell whether trying again may help."""
     if isinstance(error, ClientResponseError):
         return error.status in _PASSING
-    passing = aiohttp.ClientConnectionError | aiohttp.ClientPayloadError
-    return isinstance(error, passing | TimeoutError | ConnectionError)
+    return exchange.is_passing(error)
 
 
 def _meaning(status: int) -> type[StorageError]:
@@ -209,25 +206,13 @@ class Client:
             yield response
 
     async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until it works, fails for good, or has failed often enough.
-
-        An attempt that may have been carried out is not forgotten for a later one that was
-        certainly not: its error is raised.
-        """
-        doubt: Exception | None = None
-        number = 1
-        while True:
-            try:
-                return await attempt()
-            except Exception as error:
-                if classify(error) is not NotSentError:
-                    doubt = error
-                if not _is_passing(error) or number == self._service.max_attempts:
-                    if doubt is None or doubt is error:
-                        raise
-                    raise doubt  # noqa: B904 - it came before
-            await _pause(number)
-            number += 1
+        """Try as `exchange.retried` does, up to 16 s apart."""
+        return await exchange.retried(
+            attempt,
+            attempts=self._service.max_attempts,
+            longest_pause=16.0,
+            passing=_is_passing,
+        )
 
     async def _begin(self, request: Request, body: Body = None) -> ClientResponse:
         headers = {"Accept-Encoding": "identity", **request.headers}
@@ -255,12 +240,6 @@ class Client:
             words.decode(errors="replace"),
             request.meanings.get(response.status),
         )
-
-
-async def _pause(number: int) -> None:
-    """Wait before the next attempt: 0.5 to 1 s after the first, doubled each time up to 16 s."""
-    longest = min(2 ** (number - 1), 16)
-    await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is made of it
 
 
 def _address(request: Request) -> URL:

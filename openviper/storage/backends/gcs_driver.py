@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from email import message_from_bytes
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Literal
 from urllib.parse import quote
@@ -24,6 +22,8 @@ from uuid import uuid4
 from yarl import URL
 
 from openviper.storage.attributes import DEFAULT_CONTENT_TYPE
+from openviper.storage.backends.batches import answers
+from openviper.storage.backends.dates import moment_of
 from openviper.storage.backends.gcs_client import (
     Client,
     RefusedError,
@@ -62,8 +62,6 @@ _FIELDS = (
     "metadata,md5Hash,crc32c"
 )
 _GENERATION = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-_ANSWERED = re.compile(r"<response-(\d+)>")
-_STATUS = re.compile(r"HTTP/[\d.]+ (\d{3})")
 
 
 class GCSDriver:
@@ -183,10 +181,12 @@ class GCSDriver:
             headers={"Content-Type": f"multipart/mixed; boundary={boundary}"},
             body=(self._deletions(keys, boundary),),
         )
-        statuses = _statuses(await self._send(request))
+        reply = await self._send(request)
+        answered = answers(reply.headers.get("Content-Type", ""), reply.body)
         failures: dict[str, Exception] = {}
         for number, key in enumerate(keys):
-            status = statuses.get(number, 503)  # it said nothing of this one
+            # Where it said nothing of one, that was not done.
+            status = answered[number].status if number in answered else 503
             if status >= 300:
                 failures[key] = RefusedError(URL(self._objects), "DELETE", status, key)
         return failures
@@ -263,7 +263,7 @@ def _downloaded(key: str, headers: Mapping[str, str]) -> FileInfo:
     return FileInfo(
         name=key,
         size=int(whole or headers.get("X-Goog-Stored-Content-Length") or headers["Content-Length"]),
-        modified=None if modified is None else parsedate_to_datetime(modified),
+        modified=None if modified is None else moment_of(modified),
         etag=headers["X-Goog-Generation"],
         content_type=headers.get("Content-Type", DEFAULT_CONTENT_TYPE),
         cache_control=headers.get("Cache-Control"),
@@ -294,19 +294,6 @@ def _if_wanted(write: Write) -> dict[str, str]:
 
 def _meanings(write: Write) -> dict[int, type[StorageError]]:
     return {412: AlreadyExistsError} if write.create else {}
-
-
-def _statuses(reply: Reply) -> dict[int, int]:
-    """Return the status of each part of a batch's answer by the number that it was given."""
-    content_type = reply.headers.get("Content-Type", "")
-    answer = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + reply.body)
-    found: dict[int, int] = {}
-    for part in answer.walk():
-        number = _ANSWERED.search(part.get("Content-ID", ""))
-        status = None if part.is_multipart() else _STATUS.match(str(part.get_payload()))
-        if number and status:
-            found[int(number[1])] = int(status[1])
-    return found
 
 
 def _capabilities(*, signs: bool) -> Capabilities:
