@@ -21,7 +21,13 @@ from openviper.storage.backends.azure_account import Account
 from openviper.storage.backends.azure_errors import RefusedError, is_passing, not_azure
 from openviper.storage.backends.azure_signing import VERSION, shared_key
 from openviper.storage.backends.dates import http_date
-from openviper.storage.backends.exchange import Body, Exchange, new_session, retried
+from openviper.storage.backends.exchange import (
+    Body,
+    Exchange,
+    addresses_hidden,
+    new_session,
+    retried,
+)
 from openviper.storage.types import Buffer
 
 if TYPE_CHECKING:
@@ -148,8 +154,9 @@ class Client:
         response = await self._exchange.begin(request.method, url, headers, body)
         if response.status < HTTPStatus.MULTIPLE_CHOICES and "x-ms-request-id" in response.headers:
             return response
-        async with response:
-            raise await self._refused(response)
+        with addresses_hidden():
+            async with response:
+                raise await self._refused(response)
 
     async def _refused(self, response: ClientResponse) -> Exception:
         status, headers = response.status, response.headers

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TypeAlias, TypeVar
 from urllib.request import getproxies
 
@@ -23,6 +31,7 @@ __all__ = [
     "Body",
     "Exchange",
     "Feed",
+    "addresses_hidden",
     "classify",
     "in_pieces",
     "is_passing",
@@ -60,6 +69,21 @@ def classify(error: Exception) -> type[StorageError] | None:
     if isinstance(error, aiohttp.ClientError | ConnectionError):
         return UnavailableError
     return None
+
+
+@contextmanager
+def addresses_hidden() -> Iterator[None]:
+    """Keep the address, which may be a permission, out of what aiohttp says of a broken upload.
+
+    https://github.com/aio-libs/aiohttp/blob/v3.14.5/aiohttp/client_reqrep.py#L1597
+    """
+    try:
+        yield
+    except aiohttp.ClientOSError as error:
+        if not isinstance(error, aiohttp.ClientConnectorError):
+            error.strerror = "the request's body could not be sent"
+            error.args = (error.errno, error.strerror)
+        raise
 
 
 def is_passing(error: Exception) -> bool:
@@ -145,9 +169,10 @@ class Exchange:
         limits = self._limits
         if patience is not None:
             limits = ClientTimeout(total=None, sock_connect=self._patience, sock_read=patience)
-        return await self._session.request(
-            method, url, headers=headers, data=body, timeout=limits, allow_redirects=False
-        )
+        with addresses_hidden():
+            return await self._session.request(
+                method, url, headers=headers, data=body, timeout=limits, allow_redirects=False
+            )
 
 
 class Feed:

@@ -21,7 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from openviper.storage.backends import exchange
-from openviper.storage.backends.exchange import Body, Exchange, Feed, new_session
+from openviper.storage.backends.exchange import Body, Exchange, Feed, addresses_hidden, new_session
 from openviper.storage.backends.gcs_token import AccessToken
 from openviper.storage.driver import AmbiguousNotFoundError, RangeNotSatisfiableError
 from openviper.storage.errors import (
@@ -229,10 +229,9 @@ class Client:
         )
         if response.ok or response.status in request.accepts:
             return response
-        try:
-            words = await response.content.read(_WORDS)
-        finally:
-            response.close()  # and so stop what is still being sent
+        with addresses_hidden():
+            async with response:  # which ends the connection if something is still being sent
+                words = await response.content.read(_WORDS)
         raise RefusedError(
             response.url,
             request.method,
