@@ -24,7 +24,7 @@ from openviper.storage.backends.dates import http_date
 from openviper.storage.backends.exchange import (
     Body,
     Exchange,
-    addresses_hidden,
+    beginning_of,
     new_session,
     retried,
 )
@@ -37,7 +37,6 @@ __all__ = ["Client", "Reply", "Request", "connect"]
 
 T = TypeVar("T")
 
-_WORDS = 4096
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
 _PLAIN = "/~!$&'()*,;=:@"
 """What a path may have unquoted beside letters and digits: what is signed is what is sent."""
@@ -154,17 +153,16 @@ class Client:
         response = await self._exchange.begin(request.method, url, headers, body)
         if response.status < HTTPStatus.MULTIPLE_CHOICES and "x-ms-request-id" in response.headers:
             return response
-        with addresses_hidden():
-            async with response:
-                raise await self._refused(response)
+        raise await self._refused(response)
 
     async def _refused(self, response: ClientResponse) -> Exception:
         status, headers = response.status, response.headers
+        words = await beginning_of(response)
         if status < HTTPStatus.MULTIPLE_CHOICES:
             return not_azure("x-ms-request-id")  # with which Azure numbers all its replies
         code = headers.get("x-ms-error-code")
         if code is None:
-            found = _CODE.search(await response.content.read(_WORDS))
+            found = _CODE.search(words)
             code = found[1].decode() if found else ""
         error = RefusedError(response.method, status, code, headers.get("x-ms-request-id", ""))
         if status == HTTPStatus.UNAUTHORIZED and self._token is not None:

@@ -9,11 +9,10 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import TypeAlias, TypeVar
 from urllib.request import getproxies
 
@@ -31,7 +30,7 @@ __all__ = [
     "Body",
     "Exchange",
     "Feed",
-    "addresses_hidden",
+    "beginning_of",
     "classify",
     "in_pieces",
     "is_passing",
@@ -45,6 +44,7 @@ PIECE = 256 << 10
 """Bytes handed to the connection at a time: it may copy them."""
 
 _AT_ONCE = 64 << 10
+_WORDS = 4096
 
 
 def new_session(*, connections: int = 100) -> aiohttp.ClientSession:
@@ -71,19 +71,14 @@ def classify(error: Exception) -> type[StorageError] | None:
     return None
 
 
-@contextmanager
-def addresses_hidden() -> Iterator[None]:
-    """Keep the address, which may be a permission, out of what aiohttp says of a broken upload.
+def _hide_address(error: aiohttp.ClientOSError) -> None:
+    """Take the address, which may be a permission, out of what is said of a broken upload.
 
     https://github.com/aio-libs/aiohttp/blob/v3.14.5/aiohttp/client_reqrep.py#L1597
     """
-    try:
-        yield
-    except aiohttp.ClientOSError as error:
-        if not isinstance(error, aiohttp.ClientConnectorError):
-            error.strerror = "the request's body could not be sent"
-            error.args = (error.errno, error.strerror)
-        raise
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        error.strerror = "the request's body could not be sent"
+        error.args = (error.errno, error.strerror)
 
 
 def is_passing(error: Exception) -> bool:
@@ -131,21 +126,26 @@ class Exchange:
         self._patience = patience
         self._limits = ClientTimeout(total=None, sock_connect=patience, sock_read=patience)
 
-    @asynccontextmanager
-    async def body(
+    def body(
         self, buffers: Sequence[Buffer], *, stream: AsyncGenerator[Buffer, None] | None = None
-    ) -> AsyncIterator[Body]:
+    ) -> AbstractAsyncContextManager[Body]:
         """Give what a request shall send: all of `buffers`, or what comes out of `stream`, once.
 
         It is good for one request, which must be over before it is left.
         """
+        if stream is not None:
+            return self._fed(stream, None)
         size = sum(map(len, buffers))
-        if stream is None and size <= _AT_ONCE:
-            yield b"".join(buffers) if buffers else None
-            return
+        if size <= _AT_ONCE:
+            return nullcontext(b"".join(buffers) if buffers else None)
+        return self._fed(in_pieces(buffers, PIECE), size)
+
+    @asynccontextmanager
+    async def _fed(
+        self, chunks: AsyncGenerator[Buffer, None], size: int | None
+    ) -> AsyncIterator[Body]:
         async with asyncio.timeout(None) as patience:
-            chunks = in_pieces(buffers, PIECE) if stream is None else stream
-            feed = Feed(chunks, patience, self._patience, size if stream is None else None)
+            feed = Feed(chunks, patience, self._patience, size)
             try:
                 yield feed
             finally:
@@ -169,10 +169,23 @@ class Exchange:
         limits = self._limits
         if patience is not None:
             limits = ClientTimeout(total=None, sock_connect=self._patience, sock_read=patience)
-        with addresses_hidden():
+        try:
             return await self._session.request(
                 method, url, headers=headers, data=body, timeout=limits, allow_redirects=False
             )
+        except aiohttp.ClientOSError as error:
+            _hide_address(error)
+            raise
+
+
+async def beginning_of(response: ClientResponse) -> bytes:
+    """Return the first words of a refusal, and end it, with what is still being sent."""
+    try:
+        async with response:
+            return await response.content.read(_WORDS)
+    except aiohttp.ClientOSError as error:
+        _hide_address(error)
+        raise
 
 
 class Feed:

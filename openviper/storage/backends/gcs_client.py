@@ -8,8 +8,7 @@ for 15 seconds (gcloud-aio-storage 9.6, `Storage._do_upload`).
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -21,7 +20,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from openviper.storage.backends import exchange
-from openviper.storage.backends.exchange import Body, Exchange, Feed, addresses_hidden, new_session
+from openviper.storage.backends.exchange import Body, Exchange, Feed, beginning_of, new_session
 from openviper.storage.backends.gcs_token import AccessToken
 from openviper.storage.driver import AmbiguousNotFoundError, RangeNotSatisfiableError
 from openviper.storage.errors import (
@@ -48,7 +47,6 @@ __all__ = [
 T = TypeVar("T")
 
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
-_WORDS = 4096
 _MEANINGS: dict[int, type[StorageError]] = {
     401: PermissionDeniedError,
     403: PermissionDeniedError,
@@ -97,6 +95,9 @@ class Resource(dict[str, Any]):  # Any: as JSON has it
         raise _not_the_service(key)
 
 
+_DECODER = json.JSONDecoder(object_hook=Resource)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """Hold a whole answer."""
@@ -108,7 +109,7 @@ class Reply:
     def json(self) -> Resource:
         """Return the resource in the body."""
         try:
-            resource = json.loads(self.body, object_hook=Resource)
+            resource = _DECODER.decode(self.body.decode())
         except ValueError as error:
             raise _not_the_service("JSON") from error
         if not isinstance(resource, Resource):
@@ -199,11 +200,9 @@ class Client:
             content = await response.read()
             return Reply(status=response.status, headers=response.headers, body=content)
 
-    @asynccontextmanager
-    async def open(self, request: Request) -> AsyncIterator[ClientResponse]:
-        """Give an answer whose body is still to be read; only its beginning is tried again."""
-        async with await self.retried(lambda: self._begin(request)) as response:
-            yield response
+    async def open(self, request: Request) -> ClientResponse:
+        """Return an answer whose body is still to be read; the caller closes it."""
+        return await self.retried(lambda: self._begin(request))
 
     async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try as `exchange.retried` does, up to 16 s apart."""
@@ -229,9 +228,7 @@ class Client:
         )
         if response.ok or response.status in request.accepts:
             return response
-        with addresses_hidden():
-            async with response:  # which ends the connection if something is still being sent
-                words = await response.content.read(_WORDS)
+        words = await beginning_of(response)
         raise RefusedError(
             response.url,
             request.method,
@@ -242,5 +239,8 @@ class Client:
 
 
 def _address(request: Request) -> URL:
-    query = f"?{urlencode(request.query, quote_via=quote, safe='')}" if request.query else ""
+    # "fields" has commas and brackets, and quoting those takes longer than all else.
+    query = urlencode(request.query, quote_via=quote, safe="(),")
+    if query:
+        query = f"?{query}"
     return URL(f"{request.url}{query}", encoded=True)

@@ -111,7 +111,7 @@ class GCSDriver:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         request = Request(method="GET", url=self._object(key), query=query, headers=headers)
         client = await self._clients.get()
-        async with client.open(request) as response:
+        async with await client.open(request) as response:
             info = _downloaded(key, response.headers)
             if if_match is not None and info.etag != if_match:
                 raise PreconditionFailedError  # an emulator did not look

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeAlias
-from uuid import uuid4
 
 from openviper.storage.backends.exchange import PIECE, in_pieces
 from openviper.storage.backends.gcs_client import Client, Reply, Request, Resource, classify
@@ -51,9 +51,9 @@ async def send_bytes(
     client: Client, request: Request, key: str, data: memoryview, write: Write
 ) -> Resource:
     """Store bytes in one request, tried again where that may help."""
-    boundary = uuid4().hex
+    boundary = os.urandom(16).hex()
     body = (_head(boundary, key, write), data, _tail(boundary))
-    reply = await client.send(replace(_multipart(request, boundary), body=body))
+    reply = await client.send(_multipart(request, boundary, body))
     return reply.json()
 
 
@@ -61,7 +61,7 @@ async def send_stream(
     client: Client, request: Request, key: str, chunks: AsyncIterator[memoryview], write: Write
 ) -> Resource:
     """Store what the chunks give in one request, which can't be tried again."""
-    boundary = uuid4().hex
+    boundary = os.urandom(16).hex()
 
     async def body() -> AsyncGenerator[Buffer, None]:
         yield _head(boundary, key, write)
@@ -182,9 +182,10 @@ class _Session:
         )
 
 
-def _multipart(request: Request, boundary: str) -> Request:
+def _multipart(request: Request, boundary: str, body: Sequence[Buffer] = ()) -> Request:
     return replace(
         request,
+        body=body,
         query={**request.query, "uploadType": "multipart"},
         headers={"Content-Type": f"multipart/related; boundary={boundary}"},
     )
