@@ -23,8 +23,8 @@ from openviper.storage.backends.azure_client import Client
 from openviper.storage.backends.azure_signing import VERSION, blob_sas
 from openviper.storage.backends.exchange import Exchange
 
-REQUESTS = 2500
-SIGNATURES = 500
+REQUESTS = 2000
+SIGNATURES = 200
 KEY = base64.b64encode(bytes(range(64))).decode()
 SAS = "sv=2021-12-02&ss=b&srt=co&sp=rw&se=2030-01-01T00%3A00%3A00Z&sig=a%2Bb%2Fc%3D"
 ACCOUNTS = (
@@ -138,7 +138,11 @@ async def test_requests_are_signed_as_the_sdk_signs_them() -> None:
     for asked in corpus():
         client = client_of(asked.account, asked.container)
         headers = await client.authorised(
-            asked.method, asked.key, asked.query, asked.headers, asked.length
+            asked.method,
+            client.path_of(asked.key),
+            asked.headers,
+            query=asked.query,
+            length=asked.length,
         )
         ours = headers.pop("authorization")
         lengths = {"Content-Length": str(asked.length)}
@@ -153,7 +157,8 @@ async def test_requests_are_signed_as_the_sdk_signs_them() -> None:
 
 def test_addresses_are_those_that_the_sdk_asks() -> None:
     for asked in corpus():
-        target = client_of(asked.account, asked.container).target(asked.key, asked.query)
+        client = client_of(asked.account, asked.container)
+        target = client.target(client.path_of(asked.key), asked.query)
         sdks = URL(url_of_sdk(asked))
         path, _, query = target.partition("?")
         assert path == sdks.raw_path
@@ -163,14 +168,14 @@ def test_addresses_are_those_that_the_sdk_asks() -> None:
 
 
 async def test_a_sas_is_added_as_the_sdk_adds_it() -> None:
-    for asked in list(corpus())[:500]:
+    for asked in list(corpus())[:200]:
         key = asked.key or "a"
         account = Account(url=asked.account.url, name=asked.account.name, sas=SAS)
         url = client_of(account, asked.container).url(key)
         async with BlobClient(account.url, asked.container, key, credential=SAS) as blob:
             path, _, query = blob.url.partition("?")
         assert url == f"{URL(path)}?{query}"
-        headers = await client_of(account, asked.container).authorised("GET", key, {}, {}, 0)
+        headers = await client_of(account, asked.container).authorised("GET", "/a", {})
         assert headers.keys() == {"x-ms-date"}
 
 

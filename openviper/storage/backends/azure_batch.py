@@ -38,11 +38,12 @@ async def delete_batch(client: Client, keys: Sequence[str]) -> dict[str, Excepti
 
 
 async def _part(client: Client, number: int, key: str) -> str:
-    headers = await client.authorised("DELETE", key, {}, DELETION, 0)
+    path = client.path_of(key)
+    headers = await client.authorised("DELETE", path, DELETION)
     said = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return (
         f"Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n"
-        f"Content-ID: {number}\r\n\r\nDELETE {client.target(key, {})} HTTP/1.1\r\n"
+        f"Content-ID: {number}\r\n\r\nDELETE {client.target(path)} HTTP/1.1\r\n"
         f"{said}Content-Length: 0\r\n\r\n"
     )
 

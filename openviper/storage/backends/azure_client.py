@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Client", "Reply", "Request", "connect"]
 
 T = TypeVar("T")
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
 _PLAIN = "/~!$&'()*,;=:@"
@@ -105,22 +108,27 @@ class Client:
 
     def url(self, key: str) -> str:
         """Return the address of a blob, with the SAS if there is one: it is a secret."""
-        return f"{self._origin}{self.target(key, {})}"
+        return f"{self._origin}{self.target(self.path_of(key))}"
 
-    def target(self, key: str | None, query: Mapping[str, str]) -> str:
-        """Return what a request names: the path and the query, with the SAS in it."""
+    def path_of(self, key: str | None) -> str:
+        """Return the path of a blob, or of the container."""
+        return self._path if key is None else f"{self._path}/{quote(key, safe=_PLAIN)}"
+
+    def target(self, path: str, query: Mapping[str, str] = _NOTHING) -> str:
+        """Return what a request names: a path and a query, with the SAS in it."""
         said = [f"{name}={quote(value, safe='')}" for name, value in query.items()]
         if self._sas is not None:
             said.append(self._sas)
-        return f"{self._path_of(key)}?{'&'.join(said)}" if said else self._path_of(key)
+        return f"{path}?{'&'.join(said)}" if said else path
 
     async def authorised(
         self,
         method: str,
-        key: str | None,
-        query: Mapping[str, str],
+        path: str,
         headers: Mapping[str, str],
-        length: int,
+        *,
+        query: Mapping[str, str] = _NOTHING,
+        length: int = 0,
     ) -> dict[str, str]:
         """Return the headers with the date and what lets them in."""
         dated = {**headers, "x-ms-date": http_date()}
@@ -129,7 +137,7 @@ class Client:
                 self._name,
                 self._key,
                 method=method,
-                path=self._path_of(key),
+                path=path,
                 query=query,
                 headers=dated,
                 length=length,
@@ -138,18 +146,16 @@ class Client:
             dated["authorization"] = f"Bearer {await self._token.get()}"
         return dated
 
-    def _path_of(self, key: str | None) -> str:
-        return self._path if key is None else f"{self._path}/{quote(key, safe=_PLAIN)}"
-
     async def _begin(self, request: Request, body: Body) -> ClientResponse:
+        path = self.path_of(request.key)
         headers = await self.authorised(
             request.method,
-            request.key,
-            request.query,
+            path,
             {"accept-encoding": "identity", "x-ms-version": VERSION, **request.headers},
-            sum(map(len, request.body)),
+            query=request.query,
+            length=sum(map(len, request.body)),
         )
-        url = URL(f"{self._origin}{self.target(request.key, request.query)}", encoded=True)
+        url = URL(f"{self._origin}{self.target(path, request.query)}", encoded=True)
         response = await self._exchange.begin(request.method, url, headers, body)
         if response.status < HTTPStatus.MULTIPLE_CHOICES and "x-ms-request-id" in response.headers:
             return response
