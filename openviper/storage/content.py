@@ -66,6 +66,19 @@ class Source:
         async for chunk in self._chunks:
             yield chunk
 
+    def whole(self) -> memoryview:
+        """Return all of `buffer` at once."""
+        assert self._reader.buffer is not None
+        try:
+            if self._checksum is not None:
+                self._checksum.update(self._reader.buffer)
+                self._checksum.verify()
+            self._report(len(self._reader.buffer))
+        except Exception as error:
+            self.failure = error
+            raise
+        return self._reader.buffer
+
     async def part(self, size: int) -> memoryview:
         """Return the next `size` bytes; fewer only at the end, none after it."""
         chunk = await self._next()

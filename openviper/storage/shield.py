@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -83,8 +84,10 @@ async def _outlast(
     cancellation: asyncio.CancelledError | None = None
     cutting: asyncio.TimerHandle | None = None
     while not task.done():
+        ended = task.get_loop().create_future()
+        task.add_done_callback(partial(_wake, ended))  # half the cost of `asyncio.wait`
         try:
-            await asyncio.wait({task})
+            await ended
         except asyncio.CancelledError as error:
             if cancellation is not None:
                 continue
@@ -96,6 +99,11 @@ async def _outlast(
     if cutting is not None:
         cutting.cancel()
     return cancellation
+
+
+def _wake(waiting: asyncio.Future[None], _: asyncio.Future[Any]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 def _retrieve(task: asyncio.Future[Any]) -> None:

@@ -16,7 +16,7 @@ from openviper.storage.errors import TooLargeError
 from openviper.storage.shield import to_the_end
 from openviper.storage.types import FileInfo
 
-__all__ = ["PART_PATIENCE", "abandon", "part_sizes", "upload"]
+__all__ = ["PART_PATIENCE", "abandon", "part_sizes", "single_limit", "upload"]
 
 Undo: TypeAlias = Callable[[FileInfo], Awaitable[object]]
 
@@ -28,14 +28,15 @@ _log = logging.getLogger("openviper.storage")
 
 
 async def upload(
-    driver: Driver, key: str, *, source: Source, write: Write, undo: Undo | None
+    driver: Driver, key: str, *, size: int, source: Source, write: Write, undo: Undo | None
 ) -> FileInfo:
     """Store all of `source` as `key`; nothing of it where the source or the driver fails.
 
-    What makes the file visible runs to its end even where the caller is cancelled; then
-    `undo` is awaited with what became visible.
+    `size` is the driver's `single_limit`. What makes the file visible runs to its end even
+    where the caller is cancelled; then `undo` is awaited with what became visible.
     """
-    size = _single_limit(driver)
+    if source.buffer is not None and len(source.buffer) < size:
+        return await to_the_end(driver.put(key, source.whole(), write), undo=undo)
     begun = [await source.part(size)]  # in a list alone, which lets go of what is sent
     if len(begun[0]) == size and isinstance(driver, StreamWriter):
         body = _Body(begun, source)
@@ -52,6 +53,16 @@ async def upload(
     return await to_the_end(driver.put(key, begun[0], write), undo=undo)
 
 
+def single_limit(driver: Driver) -> int:
+    """Return from how many bytes on a driver has a better way than one request, or no way."""
+    if isinstance(driver, PartWriter):
+        return driver.part_size
+    if isinstance(driver, StreamWriter):
+        return _STREAM_HEAD
+    most = driver.capabilities.max_size
+    return sys.maxsize if most is None else most + 1
+
+
 def part_sizes(first: int, max_parts: int) -> Iterator[int]:
     """Give the sizes of the parts of an upload of unknown length.
 
@@ -66,16 +77,6 @@ def part_sizes(first: int, max_parts: int) -> Iterator[int]:
 async def abandon(sending: PartUpload, key: str) -> None:
     """Abort an upload, whatever happens meanwhile; a failure of that is only logged."""
     await to_the_end(_abort(sending, key))
-
-
-def _single_limit(driver: Driver) -> int:
-    """Return from how many bytes on a driver has a better way than one request, or no way."""
-    if isinstance(driver, PartWriter):
-        return driver.part_size
-    if isinstance(driver, StreamWriter):
-        return _STREAM_HEAD
-    most = driver.capabilities.max_size
-    return sys.maxsize if most is None else most + 1
 
 
 class _Body:

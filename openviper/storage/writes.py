@@ -25,7 +25,7 @@ from openviper.storage.errors import (
 )
 from openviper.storage.place import Place
 from openviper.storage.shield import to_the_end
-from openviper.storage.transfer import upload
+from openviper.storage.transfer import single_limit, upload
 from openviper.storage.types import FileInfo
 
 __all__ = ["Step", "Writer"]
@@ -40,6 +40,8 @@ class Writer:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._driver = place.driver
+        # Found once: to ask for a protocol costs as much as the rest of a small write.
+        self._single_limit = single_limit(place.driver)
 
     @property
     def sends_again(self) -> bool:
@@ -56,19 +58,27 @@ class Writer:
         if_match: str | None = None,
     ) -> FileInfo:
         """Store `source` under the first of `names` that is free for it."""
-        staged = source.buffer is None and isinstance(self._driver, Stager)
-        first = next(names)
-        async with self._upload_step(first, source) as step:
-            return await self.run(
-                chain((first,), names),
-                step=step,
-                source=source,
-                attributes=attributes,
-                create=create,
-                if_match=if_match,
-                rewind=None if staged else source.rewind,
-                look_first=create and source.buffer is None and not staged,
-            )
+        if source.buffer is None and isinstance(self._driver, Stager):
+            first = next(names)
+            async with self._staged(self._driver, first, source) as staged:
+                return await self.run(
+                    chain((first,), names),
+                    step=lambda key, write: self._commit(staged, key, write),
+                    source=source,
+                    attributes=attributes,
+                    create=create,
+                    if_match=if_match,
+                )
+        return await self.run(
+            names,
+            step=lambda key, write: self._upload(key, source, write),
+            source=source,
+            attributes=attributes,
+            create=create,
+            if_match=if_match,
+            rewind=source.rewind,
+            look_first=create and source.buffer is None,
+        )
 
     async def run(
         self,
@@ -132,7 +142,7 @@ class Writer:
             raise self._place.error(PreconditionFailedError, doing, name) from error.__cause__
         except (AlreadyExistsError, PreconditionFailedError, UnavailableError) as error:
             info = await self._settled(name, write, error)
-        return replace(info, name=name)
+        return info if info.name == name else replace(info, name=name)
 
     async def _settled(self, name: str, write: Write, error: StorageError) -> FileInfo:
         """Return what is stored where an error was only a lost reply; else raise it."""
@@ -160,22 +170,21 @@ class Writer:
             raise self._place.error(AlreadyExistsError, "store", name) from cause
         raise error from cause
 
+    async def _upload(self, key: str, source: Source, write: Write) -> FileInfo:
+        undo = self.undo(key, write)
+        return await upload(
+            self._driver, key, size=self._single_limit, source=source, write=write, undo=undo
+        )
+
     @asynccontextmanager
-    async def _upload_step(self, name: str, source: Source) -> AsyncIterator[Step]:
-        """Give the step that stores `source`: staged once, or uploaded for each name."""
-        driver = self._driver
-        if source.buffer is not None or not isinstance(driver, Stager):
-            yield lambda key, write: upload(
-                driver, key, source=source, write=write, undo=self.undo(key, write)
-            )
-            return
+    async def _staged(self, stager: Stager, name: str, source: Source) -> AsyncIterator[Staged]:
         async with (
             self._place.guard("store", name, source=source),
             aclosing(source.chunks()) as chunks,
         ):
-            staged = await driver.stage(chunks)
+            staged = await stager.stage(chunks)
         try:
-            yield lambda key, write: self._commit(staged, key, write)
+            yield staged
         finally:
             await to_the_end(staged.discard())
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from botocore.exceptions import ClientError
 
 from openviper.storage.backends.s3_client import AddressingStyle, Bucket, S3Options
+from openviper.storage.backends.s3_direct import Request
 from openviper.storage.backends.s3_errors import classify
-from openviper.storage.backends.s3_replies import error_of, info_of, listed
+from openviper.storage.backends.s3_replies import info_of, page_of, refusal_of_key
 from openviper.storage.backends.s3_writes import (
     MAX_PARTS,
     PartsUpload,
@@ -187,33 +188,43 @@ class S3Driver:
 
     @asynccontextmanager
     async def get(
-        self, key: str, *, start: int, end: int | None, if_match: str | None, chunk_size: int
+        self,
+        key: str,
+        *,
+        start: int,
+        end: int | None,
+        if_match: str | None,
+        chunk_size: int,  # noqa: ARG002 - what comes at once is small, and is cut by the caller
     ) -> AsyncIterator[Download]:
         """Open a read of one version; its connection is free again at the end."""
-        asked: dict[str, object] = {"Key": key}
+        asked: dict[str, str] = {}
         if start or end is not None:
-            asked["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+            asked["range"] = f"bytes={start}-{'' if end is None else end - 1}"
         if if_match is not None:
-            asked["IfMatch"] = quoted(if_match)
-        reply = await self._bucket.call("get_object", **asked)
-        body = reply["Body"]
-        # Not `as`: of aiobotocore 2 that would be aiohttp's response, whose read has no size.
-        async with body, aclosing(_chunks(body, chunk_size)) as chunks:
-            if "Range" in asked and "ContentRange" not in reply:
+            asked["if-match"] = quoted(if_match)
+        request = Request(operation="GetObject", method="GET", key=key, headers=asked)
+        async with (
+            await self._bucket.open(request) as opened,
+            aclosing(opened.chunks()) as chunks,
+        ):
+            if "range" in asked and "content-range" not in opened.headers:
                 raise UnavailableError  # a whole file in place of a range
-            yield Download(info=info_of(key, reply), chunks=chunks)
+            yield Download(info=info_of(key, opened.headers), chunks=chunks)
 
     async def head(self, key: str) -> FileInfo:
         """Return what is known of a key."""
-        return info_of(key, await self._bucket.call("head_object", Key=key))
+        request = Request(operation="HeadObject", method="HEAD", key=key)
+        return info_of(key, (await self._bucket.send(request)).headers)
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Delete a key, of one version if given; services that ignore that are asked before."""
-        condition: dict[str, object] = {}
+        asked: dict[str, str] = {}
         if if_match is not None:
             await self._check_version(key, if_match)
-            condition["IfMatch"] = quoted(if_match)
-        await self._bucket.call("delete_object", Key=key, **condition)
+            asked["if-match"] = quoted(if_match)
+        await self._bucket.send(
+            Request(operation="DeleteObject", method="DELETE", key=key, headers=asked)
+        )
 
     async def delete_batch(self, keys: Sequence[str]) -> Mapping[str, Exception]:
         """Delete up to 1,000 keys in one request, and one by one those that XML can't hold."""
@@ -230,7 +241,9 @@ class S3Driver:
             reply = await self._bucket.call("delete_objects", Delete=asked)
             deleted = {found["Key"] for found in reply.get("Deleted", ())}
             failures |= {key: UnavailableError() for key in batch if key not in deleted}
-            failures |= {failed["Key"]: error_of(failed) for failed in reply.get("Errors", ())}
+            failures |= {
+                failed["Key"]: refusal_of_key(failed) for failed in reply.get("Errors", ())
+            }
         return failures
 
     async def list_page(
@@ -243,20 +256,18 @@ class S3Driver:
         start_after: str | None,
     ) -> Page:
         """List keys in the UTF-8 byte order that S3 has."""
-        asked = {"Delimiter": delimiter, "ContinuationToken": token, "StartAfter": start_after}
-        reply = await self._bucket.call(
-            "list_objects_v2",
-            Prefix=prefix,
-            MaxKeys=limit,
-            **{name: value for name, value in asked.items() if value},
-        )
-        return Page(
-            files=tuple(map(listed, reply.get("Contents", ()))),
-            prefixes=tuple(
-                found["Prefix"].removesuffix("/") for found in reply.get("CommonPrefixes", ())
-            ),
-            token=reply.get("NextContinuationToken") if reply["IsTruncated"] else None,
-        )
+        asked = {
+            "list-type": "2",
+            "encoding-type": "url",
+            "prefix": prefix,
+            "max-keys": str(limit),
+            "delimiter": delimiter,
+            "continuation-token": token,
+            "start-after": start_after,
+        }
+        query = {name: value for name, value in asked.items() if value}
+        request = Request(operation="ListObjectsV2", method="GET", query=query)
+        return page_of((await self._bucket.send(request)).body)
 
     async def copy(self, source: FileInfo, key: str, write: Write) -> FileInfo:
         """Copy on the server.
@@ -324,8 +335,3 @@ class S3Driver:
 
 def _secret(value: str | None) -> Secret | None:
     return None if value is None else Secret(value)
-
-
-async def _chunks(body: Any, size: int) -> AsyncGenerator[bytes, None]:  # Any: the SDK's stream
-    while chunk := await body.read(size):
-        yield chunk

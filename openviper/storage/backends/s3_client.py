@@ -1,4 +1,4 @@
-"""Reach one bucket through aioboto3: a session and a client per loop, attempts, addresses."""
+"""Reach one bucket: a session and a client of aioboto3 per loop, attempts, addresses."""
 
 from __future__ import annotations
 
@@ -8,31 +8,38 @@ import math
 import os
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal, TypeAlias
+from functools import cache, partial
+from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import aioboto3
 from aiobotocore.session import AioSession
 from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
-from botocore.handlers import add_expect_header
+from botocore.exceptions import ClientError
+from botocore.httpsession import get_cert_path
 from botocore.loaders import Loader, create_loader
 
+from openviper.storage.backends.connections import Pool
+from openviper.storage.backends.s3_direct import Answer, Direct, Opened, Request
 from openviper.storage.backends.s3_errors import classify, code_of
+from openviper.storage.backends.s3_replies import Reply
+from openviper.storage.backends.s3_route import prepare_only
 from openviper.storage.driver import NotSentError
 from openviper.storage.errors import ThrottledError, UnavailableError
 from openviper.storage.perloop import PerLoop
 from openviper.storage.secrets import Secret, reveal
 from openviper.storage.threads import in_thread
 
-__all__ = ["AddressingStyle", "Bucket", "Reply", "S3Options"]
+__all__ = ["AddressingStyle", "Bucket", "S3Options"]
 
 AddressingStyle: TypeAlias = Literal["auto", "path", "virtual"]
 
-_PIECE = 256 << 10
+T = TypeVar("T")
+
 # Filters of a logger are not asked for what its children log.
 _SDK_LOGGERS = (
     "botocore.auth",
@@ -109,18 +116,23 @@ class S3Options:
             return f"https://{host}/{self.bucket}"
         return f"https://{self.bucket}.{host}"
 
-    async def connect(self) -> AsyncGenerator[Any, None]:  # Any: clients are made at run time
+    async def connect(self) -> AsyncGenerator[Client, None]:
         """Open a client of a session of its own."""
         _mask_logs()
-        session = await in_thread(self._loaded_session)
+        session, trusted = await in_thread(self._loaded_session)
         config = self._config()
-        async with session.client("s3", endpoint_url=self.endpoint_url, config=config) as client:
-            # One round trip less for each write: no server may answer before it has the body
-            # with anything that would spare more than one part.
-            client.meta.events.unregister("before-call.s3", add_expect_header)
-            yield client
+        async with session.client("s3", endpoint_url=self.endpoint_url, config=config) as sdk:
+            prepare_only(sdk)
+            credentials = await session.get_credentials()
+            connect = partial(
+                Pool, patience=self.timeout, limit=self.max_pool_connections, trusted=trusted
+            )
+            direct = Direct(sdk, credentials, bucket=self.bucket, connect=connect)
+            async with aclosing(direct):
+                yield Client(sdk, direct)
 
-    def _loaded_session(self) -> Any:  # Any: pyright takes its client for a bare class
+    # Any: pyright takes its client for a bare class.
+    def _loaded_session(self) -> tuple[Any, ssl.SSLContext]:
         """Make a session that has read its models: 150 ms that no loop should wait for."""
         core = AioSession(profile=self.profile)
         core.register_component("data_loader", _models())
@@ -132,7 +144,8 @@ class S3Options:
             region_name=self.region,
         )
         asyncio.run(_open_and_close(session))
-        return session
+        authorities = core.get_config_variable("ca_bundle") or get_cert_path(verify=True)
+        return session, ssl.create_default_context(cafile=authorities)
 
     def _config(self) -> Config:
         style = self.addressing_style
@@ -159,44 +172,45 @@ class S3Options:
         )
 
 
-class Reply(dict[str, Any]):  # Any: its shapes are known to botocore's models only
-    """Hold what the SDK made of a reply; where that lacks what S3 says, S3 did not say it."""
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Hold what one loop has open."""
 
-    def __missing__(self, key: str) -> Any:
-        raise UnavailableError(f"s3: a reply of success without {key}: something else answered")
+    sdk: Any  # Any: clients are made at run time
+    direct: Direct
 
 
 class Bucket:
-    """Call operations on one bucket, again where an answer was no answer."""
+    """Ask for operations on one bucket, again where an answer was no answer.
+
+    The SDK's own retries would hide whether an attempt before the last may have arrived.
+    """
 
     def __init__(self, options: S3Options) -> None:
         self.options = options
-        self._clients: PerLoop[Any] = PerLoop(options.connect)  # Any: see `connect`
+        self._clients: PerLoop[Client] = PerLoop(options.connect)
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request and return the whole reply."""
+        return await self._retried(lambda client: client.direct.send(request))
+
+    async def open(self, request: Request) -> Opened:
+        """Send a request and return the reply, its body still to come, for the caller to enter."""
+        return await self._retried(lambda client: client.direct.open(request))
 
     async def call(self, operation: str, **parameters: object) -> Reply:
-        """Call an operation of the SDK on the bucket; a `memoryview` as Body is not copied.
-
-        The SDK's own retries would hide whether an attempt before the last may have arrived.
-        """
-        possibly_done: Exception | None = None
-        for attempt in range(1, self.options.max_attempts + 1):
-            try:
-                return await self._once(operation, parameters)
-            except Exception as error:  # noqa: BLE001 - this one or one before is raised
-                meaning = classify(error)
-                if meaning is not NotSentError:
-                    possibly_done = error
-                if attempt == self.options.max_attempts or not _is_worth_another(error):
-                    raise (possibly_done or error) from None
-                await asyncio.sleep(_pause(attempt, throttled=meaning is ThrottledError))
-        raise AssertionError("max_attempts is 1 or more")
+        """Call an operation of the SDK."""
+        asked = {"Bucket": self.options.bucket, **parameters}
+        return Reply(
+            await self._retried(lambda client: getattr(client.sdk, operation)(**asked)),
+        )
 
     async def presigned(
         self, operation: str, parameters: dict[str, object], *, seconds: int
     ) -> str:
         """Return a signed URL for an operation."""
         client = await self._clients.get()
-        url: str = await client.generate_presigned_url(
+        url: str = await client.sdk.generate_presigned_url(
             operation, Params={"Bucket": self.options.bucket, **parameters}, ExpiresIn=seconds
         )
         return url
@@ -205,18 +219,19 @@ class Bucket:
         """Close the running loop's client."""
         await self._clients.aclose()
 
-    async def _once(self, operation: str, parameters: dict[str, object]) -> Reply:
-        client = await self._clients.get()
-        call: Callable[..., Awaitable[dict[str, Any]]] = getattr(client, operation)
-        body = parameters.get("Body")
-        try:
-            # aiohttp has no limit on the time that a write may take.
-            async with asyncio.timeout(None) as limit:
-                if isinstance(body, memoryview):
-                    parameters = {**parameters, "Body": _Body(body, limit, self.options.timeout)}
-                return Reply(await call(Bucket=self.options.bucket, **parameters))
-        except TimeoutError as error:
-            raise ReadTimeoutError(endpoint_url=self.options.base_url, error=error) from error
+    async def _retried(self, attempt: Callable[[Client], Awaitable[T]]) -> T:
+        possibly_done: Exception | None = None
+        for number in range(1, self.options.max_attempts + 1):
+            try:
+                return await attempt(await self._clients.get())
+            except Exception as error:  # noqa: BLE001 - this one or one before is raised
+                meaning = classify(error)
+                if meaning is not NotSentError:
+                    possibly_done = error
+                if number == self.options.max_attempts or not _is_worth_another(error):
+                    raise (possibly_done or error) from None
+                await asyncio.sleep(_pause(number, throttled=meaning is ThrottledError))
+        raise AssertionError("max_attempts is 1 or more")
 
 
 @cache
@@ -230,45 +245,6 @@ async def _open_and_close(session: Any) -> None:  # Any: see `S3Options.connect`
     keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
     async with session.client("s3", region_name="us-east-1", **keys):
         pass
-
-
-class _Body:
-    """Give bytes in memory to botocore as a file and to aiohttp as chunks, without a copy.
-
-    aiohttp waits for the socket after each chunk; what it is given whole, it copies whole
-    into the transport's buffer. `limit` is put off to `patience` seconds from each chunk.
-    """
-
-    def __init__(self, data: memoryview, limit: asyncio.Timeout, patience: float) -> None:
-        self._data = data
-        self._limit = limit
-        self._patience = patience
-        self._position = 0
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def read(self, size: int | None = -1) -> memoryview:
-        start = self._position
-        stop = len(self) if size is None or size < 0 else min(len(self), start + size)
-        self._position = stop
-        return self._data[start:stop]
-
-    def seek(self, position: int) -> int:
-        self._position = position
-        return position
-
-    def tell(self) -> int:
-        return self._position
-
-    async def __aiter__(self) -> AsyncIterator[memoryview]:
-        for start in range(0, len(self), _PIECE):
-            self._put_off()
-            yield self._data[start : start + _PIECE]
-        self._put_off()
-
-    def _put_off(self) -> None:
-        self._limit.reschedule(asyncio.get_running_loop().time() + self._patience)
 
 
 def _is_worth_another(error: Exception) -> bool:

@@ -7,6 +7,7 @@ from socket import gaierror
 import aiohttp
 from botocore import exceptions as sdk
 
+from openviper.storage.backends.connections import NotConnectedError
 from openviper.storage.driver import (
     AmbiguousNotFoundError,
     NotSentError,
@@ -113,8 +114,8 @@ _BY_STATUS: dict[int, type[StorageError]] = {
     507: StorageFullError,
 }
 _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[StorageError]], ...] = (
-    ((sdk.ConnectTimeoutError, sdk.ProxyConnectionError), NotSentError),
-    ((sdk.ReadTimeoutError,), StorageTimeoutError),
+    ((NotConnectedError, sdk.ConnectTimeoutError, sdk.ProxyConnectionError), NotSentError),
+    ((TimeoutError, sdk.ReadTimeoutError), StorageTimeoutError),
     ((sdk.FlexibleChecksumError, sdk.ChecksumError), IntegrityError),
     (
         (
@@ -127,7 +128,7 @@ _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[StorageError]], ...] = (
         PermissionDeniedError,
     ),
     (
-        (sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError, aiohttp.ClientError),
+        (ConnectionError, sdk.ConnectionError, sdk.HTTPClientError, sdk.IncompleteReadError),
         UnavailableError,
     ),
     # What is left is of the SDK's own making, before anything is sent: profiles, regions,
@@ -137,7 +138,7 @@ _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[StorageError]], ...] = (
 
 
 def classify(error: Exception) -> type[StorageError] | None:
-    """Return what an exception of the SDK means; None for one that is not the SDK's."""
+    """Return what an exception of the SDK or the connection means; None for any other."""
     if isinstance(error, sdk.ClientError):
         return _of_reply(error)
     if isinstance(error, sdk.EndpointConnectionError):

@@ -1,54 +1,188 @@
-"""Read what the SDK returns of S3's objects."""
+"""Read what S3 answers: headers of objects, pages of a listing, refusals."""
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_plus
+from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from botocore.exceptions import ClientError
+from botocore.utils import parse_timestamp
 
 from openviper.storage.attributes import decode_metadata
-from openviper.storage.backends.s3_client import Reply
-from openviper.storage.types import FileInfo
+from openviper.storage.errors import UnavailableError
+from openviper.storage.types import FileInfo, Page
 
-__all__ = ["error_of", "info_of", "listed"]
+__all__ = [
+    "Reply",
+    "etag_of",
+    "info_of",
+    "page_of",
+    "refusal",
+    "refusal_in",
+    "refusal_of_key",
+]
+
+_META = "x-amz-meta-"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_MONTH = {name: number for number, name in enumerate(_MONTHS, start=1)}
 
 
-def info_of(key: str, reply: Reply) -> FileInfo:
+class Reply(dict[str, Any]):  # Any: its shapes are known to botocore's models only
+    """Hold what the SDK made of a reply; where that lacks what S3 says, S3 did not say it."""
+
+    def __missing__(self, key: str) -> Any:
+        raise _not_s3(key)
+
+
+def etag_of(headers: Mapping[str, str]) -> str:
+    """Return the version that a reply is of; the names of `headers` are lower case."""
+    return _said(headers.get("etag"), "ETag").strip('"')
+
+
+def info_of(key: str, headers: Mapping[str, str]) -> FileInfo:
     """Return what a HEAD or a GET says of a file."""
     return FileInfo(
         name=key,
-        size=_whole_size(reply),
-        modified=reply["LastModified"].astimezone(UTC),
-        etag=reply["ETag"].strip('"'),
-        content_type=reply.get("ContentType"),
-        cache_control=reply.get("CacheControl"),
-        content_disposition=reply.get("ContentDisposition"),
-        content_encoding=_stored_encoding(reply.get("ContentEncoding")),
-        metadata=decode_metadata(reply.get("Metadata", {})),
+        size=_whole_size(headers),
+        modified=_time(_said(headers.get("last-modified"), "Last-Modified"), _http_time),
+        etag=etag_of(headers),
+        content_type=headers.get("content-type"),
+        cache_control=headers.get("cache-control"),
+        content_disposition=headers.get("content-disposition"),
+        content_encoding=_stored_encoding(headers.get("content-encoding")),
+        metadata=decode_metadata(_metadata(headers)),
     )
 
 
-def listed(found: Reply) -> FileInfo:
-    """Return what a listing says of a file."""
-    return FileInfo(
-        name=found["Key"],
-        size=found["Size"],
-        modified=found["LastModified"].astimezone(UTC),
-        etag=found["ETag"].strip('"'),
+def page_of(body: bytes) -> Page:
+    """Return a page of a listing whose keys were asked for in URL encoding."""
+    root = _root(body)
+    if root is None or _name(root) != "ListBucketResult":
+        raise _not_s3("a listing")
+    space = root.tag.removesuffix("ListBucketResult")
+    decode = unquote_plus if root.findtext(f"{space}EncodingType") == "url" else str
+    is_truncated = _said(root.findtext(f"{space}IsTruncated"), "IsTruncated") == "true"
+    return Page(
+        files=tuple(
+            _listed({child.tag[len(space) :]: child.text or "" for child in found}, decode)
+            for found in root.iterfind(f"{space}Contents")
+        ),
+        prefixes=tuple(
+            decode(_said(found.findtext(f"{space}Prefix"), "Prefix")).removesuffix("/")
+            for found in root.iterfind(f"{space}CommonPrefixes")
+        ),
+        token=root.findtext(f"{space}NextContinuationToken") if is_truncated else None,
     )
 
 
-def error_of(failed: Reply) -> ClientError:
+def refusal(
+    operation: str, status: int, headers: Mapping[str, str], body: bytes = b""
+) -> ClientError:
+    """Return a reply that is an error as the SDK would raise it."""
+    root = _root(body)
+    said = {} if root is None else {_name(child): child.text or "" for child in root}
+    return ClientError(
+        {
+            "Error": {"Code": said.get("Code", str(status)), "Message": said.get("Message", "")},
+            "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": dict(headers)},
+        },
+        operation,
+    )
+
+
+def refusal_in(operation: str, headers: Mapping[str, str], body: bytes) -> ClientError | None:
+    """Return the error that a reply of success has in its body, or that its body is broken."""
+    if not body:
+        return None
+    root = _root(body)
+    if root is not None and _name(root) != "Error":
+        return None
+    return refusal(operation, 500, headers, body)
+
+
+def refusal_of_key(failed: Reply) -> ClientError:
     """Return the error of one key of a batch as the SDK would raise it."""
     return ClientError({"Error": failed, "ResponseMetadata": {}}, "DeleteObjects")
 
 
-def _whole_size(reply: Reply) -> int:
-    whole = reply.get("ContentRange", "").rpartition("/")[2]
-    return int(whole) if whole.isdecimal() else int(reply["ContentLength"])
+def _listed(found: Mapping[str, str], decode: Callable[[str], str]) -> FileInfo:
+    return FileInfo(
+        name=decode(_said(found.get("Key"), "Key")),
+        size=_number(_said(found.get("Size"), "Size")),
+        modified=_time(_said(found.get("LastModified"), "LastModified"), datetime.fromisoformat),
+        etag=_said(found.get("ETag"), "ETag").strip('"'),
+    )
+
+
+def _whole_size(headers: Mapping[str, str]) -> int:
+    whole = headers.get("content-range", "").rpartition("/")[2]
+    size = whole if whole.isdecimal() else headers.get("content-length")
+    return _number(_said(size, "Content-Length"))
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name[len(_META) :]: value for name, value in headers.items() if name.startswith(_META)}
 
 
 def _stored_encoding(encoding: str | None) -> str | None:
     """Drop `aws-chunked`, which is of the upload and yet kept by some services."""
     codings = [coding.strip() for coding in (encoding or "").split(",")]
     return ", ".join(coding for coding in codings if coding not in ("", "aws-chunked")) or None
+
+
+def _time(text: str, read: Callable[[str], datetime]) -> datetime:
+    """Return a time as S3 writes it, or as another service does."""
+    try:
+        return read(text).astimezone(UTC)
+    except (ValueError, KeyError):
+        pass
+    try:
+        moment: datetime = parse_timestamp(text)
+    except ValueError as error:
+        raise _not_s3("a time") from error
+    return moment.astimezone(UTC)
+
+
+def _http_time(text: str) -> datetime:
+    """Read `Wed, 25 Nov 2026 10:00:00 GMT`, ten times as fast as `email.utils`."""
+    if text[25:] != " GMT":
+        raise ValueError(text)
+    day, month, year, clock = int(text[5:7]), _MONTH[text[8:11]], int(text[12:16]), text[17:25]
+    return datetime(year, month, day, int(clock[:2]), int(clock[3:5]), int(clock[6:]), tzinfo=UTC)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise _not_s3("a size")
+    return int(text)
+
+
+def _root(body: bytes) -> Element | None:
+    """Return a document's root; None for what is none, or could make entities of itself."""
+    if b"<!DOCTYPE" in body:
+        return None
+    # Whatever it calls itself: so the look above was right, and nothing is left that could bloat.
+    parser = XMLParser(encoding="utf-8")  # noqa: S314
+    try:
+        parser.feed(body)
+        root: Element = parser.close()
+    except ParseError:
+        return None
+    return root
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _said(value: str | None, name: str) -> str:
+    if value is None:
+        raise _not_s3(name)
+    return value
+
+
+def _not_s3(lacking: str) -> UnavailableError:
+    return UnavailableError(f"s3: a reply of success without {lacking}: something else answered")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
 from openviper.storage.attributes import encode_metadata
-from openviper.storage.backends.s3_client import Bucket, Reply
+from openviper.storage.backends.s3_client import Bucket
+from openviper.storage.backends.s3_direct import Request
 from openviper.storage.backends.s3_errors import code_of, is_precondition_failure
+from openviper.storage.backends.s3_replies import Reply, etag_of
 from openviper.storage.driver import Write
 from openviper.storage.errors import AlreadyExistsError
 from openviper.storage.shield import to_the_end
@@ -19,18 +23,30 @@ __all__ = ["PartsUpload", "begin_parts", "copy_in_parts", "copy_object", "put_ob
 
 MAX_PARTS = 10_000
 
+T = TypeVar("T")
+
+_FIELDS = {
+    "ContentType": "content-type",
+    "CacheControl": "cache-control",
+    "ContentDisposition": "content-disposition",
+    "ContentEncoding": "content-encoding",
+    "IfMatch": "if-match",
+    "IfNoneMatch": "if-none-match",
+}
+
 
 async def put_object(bucket: Bucket, key: str, data: memoryview, write: Write) -> FileInfo:
     """Store bytes in one request, under the condition of `write`."""
-    reply = await _under_condition(
-        bucket, "put_object", write, Key=key, Body=data, **_headers(write)
-    )
-    return _written(key, len(data), reply["ETag"], write)
+    asked = {_FIELDS[name]: value for name, value in {**_said(write), **_condition(write)}.items()}
+    asked |= {f"x-amz-meta-{name}": value for name, value in _metadata(write).items()}
+    request = Request(operation="PutObject", method="PUT", key=key, headers=asked, body=data)
+    answer = await _created(write, bucket.send(request))
+    return _written(key, len(data), etag_of(answer.headers), write)
 
 
 async def begin_parts(bucket: Bucket, key: str, write: Write) -> PartsUpload:
     """Begin an upload in parts; its condition counts at its end."""
-    reply = await bucket.call("create_multipart_upload", Key=key, **_headers(write))
+    reply = await bucket.call("create_multipart_upload", Key=key, **_attributes(write))
     return PartsUpload(bucket, key, reply["UploadId"], write)
 
 
@@ -52,9 +68,15 @@ class PartsUpload:
 
     async def part(self, number: int, data: memoryview) -> None:
         """Send one part."""
-        sending = self._bucket.call("upload_part", PartNumber=number, Body=data, **self._upload)
-        reply = await to_the_end(sending, patience=PART_PATIENCE)
-        self._add(number, len(data), reply["ETag"])
+        request = Request(
+            operation="UploadPart",
+            method="PUT",
+            key=self._upload["Key"],
+            query={"partNumber": str(number), "uploadId": self._upload["UploadId"]},
+            body=data,
+        )
+        answer = await to_the_end(self._bucket.send(request), patience=PART_PATIENCE)
+        self._add(number, len(data), etag_of(answer.headers))
 
     async def part_of(self, number: int, source: FileInfo, *, start: int, end: int) -> None:
         """Copy `[start:end]` of a version of another object as a part."""
@@ -73,13 +95,13 @@ class PartsUpload:
         """Make the object visible."""
         parts = [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._etags.items())]
         try:
-            reply = await _under_condition(
-                self._bucket,
+            completing = self._bucket.call(
                 "complete_multipart_upload",
-                self._write,
                 MultipartUpload={"Parts": parts},
                 **self._upload,
+                **_condition(self._write),
             )
+            reply = await _created(self._write, completing)
         except ClientError as error:
             self._is_dead = code_of(error) == "NoSuchUpload"
             raise
@@ -108,7 +130,7 @@ async def copy_object(bucket: Bucket, source: FileInfo, key: str, write: Write) 
         CopySource={"Bucket": bucket.options.bucket, "Key": source.name},
         MetadataDirective="REPLACE",
         **_source_condition(source),
-        **_headers(write),
+        **_attributes(write),
     )
     return _written(key, source.size, Reply(reply["CopyObjectResult"])["ETag"], write)
 
@@ -141,31 +163,39 @@ def quoted(etag: str) -> str:
     return f'"{etag}"'
 
 
-async def _under_condition(
-    bucket: Bucket, operation: str, write: Write, **parameters: object
-) -> Reply:
-    if write.create:
-        parameters["IfNoneMatch"] = "*"
-    elif write.if_match is not None:
-        parameters["IfMatch"] = quoted(write.if_match)
+async def _created(write: Write, writing: Awaitable[T]) -> T:
+    """Return what `writing` does; `AlreadyExistsError` where the condition to create failed."""
     try:
-        return await bucket.call(operation, **parameters)
+        return await writing
     except ClientError as error:
         if write.create and is_precondition_failure(error):
             raise AlreadyExistsError from error
         raise
 
 
-def _headers(write: Write) -> dict[str, object]:
+def _condition(write: Write) -> dict[str, str]:
+    if write.create:
+        return {"IfNoneMatch": "*"}
+    return {} if write.if_match is None else {"IfMatch": quoted(write.if_match)}
+
+
+def _attributes(write: Write) -> dict[str, object]:
+    return {**_said(write), "Metadata": _metadata(write)}
+
+
+def _said(write: Write) -> dict[str, str]:
     attributes = write.attributes
-    found: dict[str, object] = {
+    found = {
         "ContentType": write.content_type,
         "CacheControl": attributes.cache_control,
         "ContentDisposition": attributes.content_disposition,
         "ContentEncoding": attributes.content_encoding,
-        "Metadata": encode_metadata(write.stored_metadata()),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _metadata(write: Write) -> dict[str, str]:
+    return encode_metadata(write.stored_metadata())
 
 
 def _source_condition(source: FileInfo) -> dict[str, object]:
