@@ -771,9 +771,8 @@ async def test_an_upload_that_breaks_shows_no_signature(sas: str) -> None:
     ):
         with pytest.raises(OutcomeUnknownError) as caught:
             await storage.put("a", bytes(4 * MIB - 1))
-    shown = "".join(traceback.format_exception(caught.value))
-    assert "sig=" not in shown
-    assert "could not be sent" in shown
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    assert "sig=" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_attempts_are_counted() -> None:

@@ -169,7 +169,7 @@ class AzureDriver:
             **condition(write.if_match, missing=write.create),
         }
         with creating(write):
-            reply = await self._send(Request(method="PUT", key=key, headers=headers, body=(data,)))
+            reply = await self._send(Request(method="PUT", key=key, headers=headers, body=data))
         # Only here it is the content's; after the commit of blocks it is that of their list.
         md5 = reply.headers.get("content-md5")
         return written(key, len(data), write, reply.headers, md5=md5)

@@ -29,7 +29,7 @@ async def delete_batch(client: Client, keys: Sequence[str]) -> dict[str, Excepti
             method="POST",
             query={"restype": "container", "comp": "batch"},
             headers={"content-type": f"multipart/mixed; boundary={boundary}"},
-            body=(f"{''.join(lines)}--{boundary}--\r\n".encode(),),
+            body=memoryview(f"{''.join(lines)}--{boundary}--\r\n".encode()),
         )
     )
     answered = answers(reply.headers.get("content-type", ""), reply.body)

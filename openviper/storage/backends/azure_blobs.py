@@ -7,13 +7,12 @@ import base64
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 
-from aiohttp import ClientResponse
-
 from openviper.storage.attributes import encode_metadata
-from openviper.storage.backends import exchange
+from openviper.storage.backends.attempts import is_passing
 from openviper.storage.backends.azure_client import Client, Request
 from openviper.storage.backends.azure_errors import RefusedError, classify
 from openviper.storage.backends.azure_replies import block_ids_of, info_of, said, written
+from openviper.storage.backends.connections import Response
 from openviper.storage.driver import AmbiguousNotFoundError, Write
 from openviper.storage.errors import (
     AlreadyExistsError,
@@ -73,7 +72,7 @@ class Blocks:
             key=self._key,
             query={"comp": "block", "blockid": self._id(number)},
             headers={"content-type": "application/octet-stream"},
-            body=(data,),
+            body=data,
         )
         await to_the_end(self._client.send(request), patience=PART_PATIENCE)
         self._sizes[number] = len(data)
@@ -91,7 +90,7 @@ class Blocks:
                 **stored(self._write),
                 **condition(self._write.if_match, missing=self._write.create),
             },
-            body=(listed.encode(),),
+            body=memoryview(listed.encode()),
         )
         try:
             with creating(self._write):
@@ -197,7 +196,7 @@ def reading(key: str, start: int, end: int | None, if_match: str | None) -> Requ
 
 async def read_on(
     client: Client,
-    response: ClientResponse,
+    response: Response,
     key: str,
     *,
     start: int,
@@ -210,14 +209,14 @@ async def read_on(
     while True:
         try:
             async with response:
-                while chunk := await response.content.readany():
+                while chunk := await response.piece():
                     position += len(chunk)
                     yield chunk
         except Exception as error:
             if position - mark >= _MIB:
                 mark, breaks = position, 0
             breaks += 1
-            if not exchange.is_passing(error) or breaks > _BREAKS:
+            if not is_passing(error) or breaks > _BREAKS:
                 raise
         else:
             return

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
-from aiohttp import ClientResponse
-from yarl import URL
-
+from openviper.storage.backends.attempts import retried
 from openviper.storage.backends.azure_account import Account
 from openviper.storage.backends.azure_errors import RefusedError, is_passing, not_azure
 from openviper.storage.backends.azure_signing import VERSION, shared_key
+from openviper.storage.backends.connections import Pool, Response
 from openviper.storage.backends.dates import http_date
-from openviper.storage.backends.exchange import (
-    Body,
-    Exchange,
-    beginning_of,
-    new_session,
-    retried,
-)
-from openviper.storage.types import Buffer
 
 if TYPE_CHECKING:
     from openviper.storage.backends.azure_token import AccessToken, TokenCredential
@@ -40,6 +31,10 @@ T = TypeVar("T")
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
+_AT_ONCE = 100
+"""Connections; requests beyond wait for their turn."""
+
+_WORDS = 4096
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
 _PLAIN = "/~!$&'()*,;=:@"
 """What a path may have unquoted beside letters and digits: what is signed is what is sent."""
@@ -54,7 +49,7 @@ class Request:
     """The blob that it is about; None for the container."""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: Sequence[Buffer] = ()
+    body: memoryview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,42 +64,41 @@ async def connect(
     account: Account, container: str, *, patience: float, max_attempts: int
 ) -> AsyncGenerator[Client, None]:
     """Give a client of the running loop; `patience` is in seconds, for each wait."""
-    async with new_session() as session:
-        exchange = Exchange(session, patience=patience)
-        yield Client(account, container, exchange, max_attempts=max_attempts)
+    parts = urlsplit(account.url)
+    pool = Pool(f"{parts.scheme}://{parts.netloc}", patience=patience, limit=_AT_ONCE)
+    try:
+        yield Client(account, container, pool, max_attempts=max_attempts)
+    finally:
+        await pool.aclose()
 
 
 class Client:
     """Send requests about one container from one loop."""
 
-    def __init__(
-        self, account: Account, container: str, exchange: Exchange, *, max_attempts: int
-    ) -> None:
+    def __init__(self, account: Account, container: str, pool: Pool, *, max_attempts: int) -> None:
         parts = urlsplit(account.url)
+        self._host = parts.netloc
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._path = f"{parts.path}/{container}"
         self._name = account.name or ""
         self._key = None if account.key is None else base64.b64decode(account.key)
         self._sas = account.sas
         self._token = _token_of(account)
-        self._exchange = exchange
+        self._pool = pool
         self._max_attempts = max_attempts
 
     async def send(self, request: Request) -> Reply:
         """Return the whole answer, after retries."""
 
         async def attempt() -> Reply:
-            async with (
-                self._exchange.body(request.body) as body,
-                await self._begin(request, body) as response,
-            ):
+            async with await self._begin(request) as response:
                 return Reply(response.headers, await response.read())
 
         return await self._retried(attempt)
 
-    async def open(self, request: Request) -> ClientResponse:
+    async def open(self, request: Request) -> Response:
         """Return an answer whose body is still to be read; the caller closes it."""
-        return await self._retried(lambda: self._begin(request, None))
+        return await self._retried(lambda: self._begin(request))
 
     def url(self, key: str) -> str:
         """Return the address of a blob, with the SAS if there is one: it is a secret."""
@@ -146,33 +140,38 @@ class Client:
             dated["authorization"] = f"Bearer {await self._token.get()}"
         return dated
 
-    async def _begin(self, request: Request, body: Body) -> ClientResponse:
-        path = self.path_of(request.key)
+    async def _begin(self, request: Request) -> Response:
+        path, body = self.path_of(request.key), request.body
         headers = await self.authorised(
             request.method,
             path,
-            {"accept-encoding": "identity", "x-ms-version": VERSION, **request.headers},
+            {"x-ms-version": VERSION, **request.headers},
             query=request.query,
-            length=sum(map(len, request.body)),
+            length=0 if body is None else len(body),
         )
-        url = URL(f"{self._origin}{self.target(path, request.query)}", encoded=True)
-        response = await self._exchange.begin(request.method, url, headers, body)
+        headers["host"] = self._host
+        headers["accept-encoding"] = "identity"
+        target = self.target(path, request.query)
+        response = await self._pool.begin(request.method, target, headers, body)
         if response.status < HTTPStatus.MULTIPLE_CHOICES and "x-ms-request-id" in response.headers:
             return response
-        raise await self._refused(response)
+        raise await self._refused(request.method, response)
 
-    async def _refused(self, response: ClientResponse) -> Exception:
+    async def _refused(self, method: str, response: Response) -> Exception:
+        words = b""
+        async with response:
+            while len(words) < _WORDS and (more := await response.piece()):
+                words += more
         status, headers = response.status, response.headers
-        words = await beginning_of(response)
         if status < HTTPStatus.MULTIPLE_CHOICES:
             return not_azure("x-ms-request-id")  # with which Azure numbers all its replies
         code = headers.get("x-ms-error-code")
         if code is None:
             found = _CODE.search(words)
             code = found[1].decode() if found else ""
-        error = RefusedError(response.method, status, code, headers.get("x-ms-request-id", ""))
+        error = RefusedError(method, status, code, headers.get("x-ms-request-id", ""))
         if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
-            error.tries_again = self._token.is_of_another(headers.get("WWW-Authenticate", ""))
+            error.tries_again = self._token.is_of_another(headers.get("www-authenticate", ""))
         return error
 
     async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
