@@ -101,6 +101,8 @@ def attributes_from(options: WriteOptions) -> Attributes:
 
     Raises `ValueError` for what some service would refuse, change or lose.
     """
+    if not options:
+        return _NOTHING
     values = {name: options.get(name) for name in _HEADERS}
     for name, value in values.items():
         if value is not None:

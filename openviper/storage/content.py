@@ -6,7 +6,7 @@ import inspect
 import io
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -124,11 +124,14 @@ class Source:
 
     async def aclose(self) -> None:
         """Close what was opened here, and the content's own generator; never its file."""
-        async with AsyncExitStack() as stack:
-            if self._spool is not None:
-                stack.push_async_callback(self._spool.aclose)
-            stack.push_async_callback(self._reader.aclose)
+        try:
             await self._chunks.aclose()
+        finally:
+            try:
+                await self._reader.aclose()
+            finally:
+                if self._spool is not None:
+                    await self._spool.aclose()
 
     async def _observed(self) -> AsyncGenerator[memoryview, None]:
         count = 0

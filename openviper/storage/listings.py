@@ -91,6 +91,8 @@ async def _below(
 
 
 def _as_listed(info: FileInfo, name: str) -> FileInfo:
+    if info.name == name and info.metadata is None:
+        return info
     return replace(info, name=name, metadata=visible_metadata(info.metadata))
 
 

@@ -64,18 +64,20 @@ def page_of(body: bytes) -> Page:
         raise _not_s3("a listing")
     space = root.tag.removesuffix("ListBucketResult")
     decode = unquote_plus if root.findtext(f"{space}EncodingType") == "url" else str
-    is_truncated = _said(root.findtext(f"{space}IsTruncated"), "IsTruncated") == "true"
-    return Page(
-        files=tuple(
-            _listed({child.tag[len(space) :]: child.text or "" for child in found}, decode)
-            for found in root.iterfind(f"{space}Contents")
-        ),
-        prefixes=tuple(
-            decode(_said(found.findtext(f"{space}Prefix"), "Prefix")).removesuffix("/")
-            for found in root.iterfind(f"{space}CommonPrefixes")
-        ),
-        token=root.findtext(f"{space}NextContinuationToken") if is_truncated else None,
-    )
+    try:
+        more = _said(root.findtext(f"{space}IsTruncated"), "IsTruncated") == "true"
+        return Page(
+            files=tuple(
+                _listed(found, space, decode) for found in root.iterfind(f"{space}Contents")
+            ),
+            prefixes=tuple(
+                decode(_texts(found)[f"{space}Prefix"]).removesuffix("/")
+                for found in root.iterfind(f"{space}CommonPrefixes")
+            ),
+            token=root.findtext(f"{space}NextContinuationToken") if more else None,
+        )
+    except (KeyError, ValueError) as error:
+        raise _not_s3("a whole listing") from error
 
 
 def refusal(
@@ -108,13 +110,18 @@ def refusal_of_key(failed: Reply) -> ClientError:
     return ClientError({"Error": failed, "ResponseMetadata": {}}, "DeleteObjects")
 
 
-def _listed(found: Mapping[str, str], decode: Callable[[str], str]) -> FileInfo:
+def _listed(found: Element, space: str, decode: Callable[[str], str]) -> FileInfo:
+    said = _texts(found)
     return FileInfo(
-        name=decode(_said(found.get("Key"), "Key")),
-        size=_number(_said(found.get("Size"), "Size")),
-        modified=_time(_said(found.get("LastModified"), "LastModified"), datetime.fromisoformat),
-        etag=_said(found.get("ETag"), "ETag").strip('"'),
+        name=decode(said[f"{space}Key"]),
+        size=int(said[f"{space}Size"]),
+        modified=_time(said[f"{space}LastModified"], datetime.fromisoformat),
+        etag=said[f"{space}ETag"].strip('"'),
     )
+
+
+def _texts(element: Element) -> dict[str, str]:
+    return {child.tag: child.text or "" for child in element}
 
 
 def _whole_size(headers: Mapping[str, str]) -> int:
