@@ -482,9 +482,8 @@ async def test_session_that_breaks_is_not_shown() -> None:
         proxy.inject(service.answer, times=None)
         with pytest.raises(UnavailableError) as caught:
             await storage.put("big", Stream(20))
-    shown = "".join(traceback.format_exception(caught.value))
-    assert "secret" not in shown
-    assert "could not be sent" in shown
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("fails", [True, False])

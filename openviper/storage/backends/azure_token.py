@@ -9,7 +9,8 @@ from typing import Protocol
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from openviper.storage.errors import PermissionDeniedError, UnavailableError
+from openviper.storage.backends.connections import NotConnectedError
+from openviper.storage.errors import PermissionDeniedError
 
 __all__ = ["AccessToken", "TokenCredential"]
 
@@ -73,6 +74,4 @@ class AccessToken:
                 "azure: the credential gives no access token, its own error says why"
             ) from error
         except AzureError as error:
-            raise UnavailableError(
-                "azure: no access token could be asked for, the credential's error says why"
-            ) from error
+            raise NotConnectedError("no access token could be asked for") from error

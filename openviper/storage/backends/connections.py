@@ -1,7 +1,7 @@
 """Speak HTTP/1.1 to one host over connections that are kept, at a third of aiohttp's cost.
 
 It is what requests to object storage need and no more: replies as they are, no redirects, no
-cookies, no compression, bodies from memory. What is not HTTP as it should be ends the connection.
+cookies, no compression. What is not HTTP as it should be ends the connection.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 import ssl
 from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -65,9 +65,19 @@ class Pool:
         self._extra = _authorization(self._proxy) if self._proxy and told else ""
 
     async def begin(
-        self, method: str, target: str, headers: Mapping[str, str], body: memoryview | None = None
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: memoryview | None = None,
+        *,
+        stream: AsyncGenerator[memoryview, None] | None = None,
+        patience: float | None = None,
     ) -> Response:
         """Send one request and return the beginning of the reply, which the caller closes.
+
+        `stream` is a body in place of `body`; it may take its time, and the caller closes it.
+        `patience` is for this request's waits.
 
         After a `ConnectionError` or `TimeoutError` it is not known what the other side did;
         after a `NotConnectedError` it is: nothing.
@@ -75,12 +85,19 @@ class Pool:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if lines.count("\n") > len(headers):
             raise ValueError("a header field has a line break in it")
-        if body is not None or method in ("PUT", "POST"):
+        if stream is not None:
+            lines += "transfer-encoding: chunked\r\n"
+        elif body is not None or method in ("PUT", "POST"):
             lines += f"content-length: {0 if body is None else len(body)}\r\n"
         head = f"{method} {self._address}{target} HTTP/1.1\r\n{lines}{self._extra}\r\n"
         lease = _Lease(self, await self._connection())
+        lease.connection.patience = patience or self._patience
         try:
-            lease.is_last = not await lease.connection.send(head.encode(), body)
+            if stream is not None:
+                sent = await lease.connection.send_stream(head.encode(), stream)
+            else:
+                sent = await lease.connection.send(head.encode(), body)
+            lease.is_last = not sent
             return await _begun(lease, has_body=method != "HEAD")
         except BaseException:
             lease.break_off()
@@ -167,6 +184,11 @@ class Response:
             self._lease.end()
         return data
 
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Give the body as it comes."""
+        while data := await self.piece():
+            yield data
+
     async def read(self) -> bytes:
         """Return the whole body."""
         pieces: list[bytes] = []
@@ -246,7 +268,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, patience: float, opened: set[_Connection]) -> None:
         self.rests_since = 0.0
         self.lost = asyncio.Event()
-        self._patience = patience
+        self.patience = patience
         self._opened = opened
         self._transport: asyncio.Transport | None = None
         self._chunks: deque[bytes] = deque()
@@ -283,12 +305,31 @@ class _Connection(asyncio.Protocol):
             return True
         self._transport.write(head)
         for start in range(0, len(body), _PIECE):
-            while not (self._may_write or self.has_news):
-                await self._wait()
-            if self.has_news:
+            if not await self._can_send():
                 return False
             self._transport.write(body[start : start + _PIECE])
         return True
+
+    async def send_stream(self, head: bytes, stream: AsyncGenerator[memoryview, None]) -> bool:
+        """Send what comes, in chunks; return False where the reply came before its end."""
+        assert self._transport is not None
+        before = head
+        async for chunk in stream:
+            for start in range(0, len(chunk), _PIECE):
+                if not await self._can_send():
+                    return False
+                piece = chunk[start : start + _PIECE]
+                self._transport.write(b"%b%x\r\n" % (before, len(piece)))
+                self._transport.write(piece)
+                before = b"\r\n"
+        self._transport.write(before + b"0\r\n\r\n")
+        return True
+
+    async def _can_send(self) -> bool:
+        """Wait until more can be sent; return False where the other side wants no more."""
+        while not (self._may_write or self.has_news):
+            await self._wait()
+        return not self.has_news
 
     async def received(self, most: int | None) -> bytes:
         """Return what has come, up to `most` bytes; `b""` after an end in order."""
@@ -368,7 +409,7 @@ class _Connection(asyncio.Protocol):
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
-        timer = loop.call_later(self._patience, self._lose_patience)
+        timer = loop.call_later(self.patience, self._lose_patience)
         try:
             await self._waiting
         finally:
@@ -381,7 +422,7 @@ class _Connection(asyncio.Protocol):
 
     def _lose_patience(self) -> None:
         if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(TimeoutError(f"nothing came in {self._patience} s"))
+            self._waiting.set_exception(TimeoutError(f"nothing came in {self.patience} s"))
 
 
 async def _begun(lease: _Lease, *, has_body: bool) -> Response:

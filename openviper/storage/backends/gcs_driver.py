@@ -19,8 +19,6 @@ from typing import Literal
 from urllib.parse import quote
 from uuid import uuid4
 
-from yarl import URL
-
 from openviper.storage.attributes import DEFAULT_CONTENT_TYPE
 from openviper.storage.backends.batches import answers
 from openviper.storage.backends.dates import moment_of
@@ -102,20 +100,26 @@ class GCSDriver:
 
     @asynccontextmanager
     async def get(
-        self, key: str, *, start: int, end: int | None, if_match: str | None, chunk_size: int
+        self,
+        key: str,
+        *,
+        start: int,
+        end: int | None,
+        if_match: str | None,
+        chunk_size: int,  # noqa: ARG002 - what came is not cut twice
     ) -> AsyncIterator[Download]:
         """Open a read of the stored bytes; what is stored compressed stays so."""
         query = {"alt": "media", **_if_generation(if_match)}
-        headers = {"Accept-Encoding": "gzip"}  # https://cloud.google.com/storage/docs/transcoding
+        headers = {"accept-encoding": "gzip"}  # https://cloud.google.com/storage/docs/transcoding
         if start or end is not None:
-            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+            headers["range"] = f"bytes={start}-{'' if end is None else end - 1}"
         request = Request(method="GET", url=self._object(key), query=query, headers=headers)
         client = await self._clients.get()
         async with await client.open(request) as response:
             info = _downloaded(key, response.headers)
             if if_match is not None and info.etag != if_match:
                 raise PreconditionFailedError  # an emulator did not look
-            yield Download(info=info, chunks=response.content.iter_chunked(chunk_size))
+            yield Download(info=info, chunks=response.pieces())
 
     async def head(self, key: str) -> FileInfo:
         """Return what is known of an object."""
@@ -161,8 +165,8 @@ class GCSDriver:
         request = Request(
             method="POST",
             url=f"{self._object(source.name)}/rewriteTo/b/{self._bucket}/o/{quote(key, safe='')}",
-            headers={"Content-Type": "application/json; charset=UTF-8"},
-            body=(json.dumps(attributes_of(write)).encode(),),
+            headers={"content-type": "application/json; charset=UTF-8"},
+            body=memoryview(json.dumps(attributes_of(write)).encode()),
             meanings=_meanings(write),
         )
         token: dict[str, str] = {}
@@ -178,17 +182,17 @@ class GCSDriver:
         request = Request(
             method="POST",
             url=f"{self._root}/batch/storage/v1",
-            headers={"Content-Type": f"multipart/mixed; boundary={boundary}"},
-            body=(self._deletions(keys, boundary),),
+            headers={"content-type": f"multipart/mixed; boundary={boundary}"},
+            body=memoryview(self._deletions(keys, boundary)),
         )
         reply = await self._send(request)
-        answered = answers(reply.headers.get("Content-Type", ""), reply.body)
+        answered = answers(reply.headers.get("content-type", ""), reply.body)
         failures: dict[str, Exception] = {}
         for number, key in enumerate(keys):
             # Where it said nothing of one, that was not done.
             status = answered[number].status if number in answered else 503
             if status >= 300:
-                failures[key] = RefusedError(URL(self._objects), "DELETE", status, key)
+                failures[key] = RefusedError("DELETE", status)
         return failures
 
     async def signed_url(self, key: str, request: SignRequest) -> str:
@@ -256,19 +260,19 @@ def _info_of(resource: Resource) -> FileInfo:
 
 
 def _downloaded(key: str, headers: Mapping[str, str]) -> FileInfo:
-    if "X-Goog-Generation" not in headers:
+    if "x-goog-generation" not in headers:
         raise UnavailableError  # something else answered
-    _, _, whole = headers.get("Content-Range", "").rpartition("/")
-    modified = headers.get("Last-Modified")
+    _, _, whole = headers.get("content-range", "").rpartition("/")
+    modified = headers.get("last-modified")
     return FileInfo(
         name=key,
-        size=int(whole or headers.get("X-Goog-Stored-Content-Length") or headers["Content-Length"]),
+        size=int(whole or headers.get("x-goog-stored-content-length") or headers["content-length"]),
         modified=None if modified is None else moment_of(modified),
-        etag=headers["X-Goog-Generation"],
-        content_type=headers.get("Content-Type", DEFAULT_CONTENT_TYPE),
-        cache_control=headers.get("Cache-Control"),
-        content_disposition=headers.get("Content-Disposition"),
-        content_encoding=headers.get("Content-Encoding"),
+        etag=headers["x-goog-generation"],
+        content_type=headers.get("content-type", DEFAULT_CONTENT_TYPE),
+        cache_control=headers.get("cache-control"),
+        content_disposition=headers.get("content-disposition"),
+        content_encoding=headers.get("content-encoding"),
     )
 
 
