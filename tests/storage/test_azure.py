@@ -812,6 +812,19 @@ async def test_a_copy_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch
     assert (endless.aborted, endless.deleted) == (1, None)
 
 
+async def test_a_copy_whose_service_falls_silent_is_not_stopped() -> None:
+    slow = Copying(["pending"])
+    async with scripted(slow.answer) as proxy, at(proxy) as storage:
+        proxy.clear()
+        proxy.inject(
+            faults.say_nothing, when=lambda request: request.target.endswith("/dst"), nth=2
+        )
+        proxy.inject(slow.answer, times=None)
+        with pytest.raises(StorageTimeoutError):
+            await storage.copy("src", "dst", if_exists="overwrite")
+    assert slow.aborted == 0
+
+
 @pytest.mark.parametrize("create", [True, False])
 async def test_a_copy_is_of_the_version_that_was_seen(storage: AzureStorage, create: bool) -> None:
     seen = await storage.put("a", b"old")

@@ -229,9 +229,11 @@ async def finished_copy(client: Client, key: str, copy_id: str, *, created: bool
     What is left then, an empty blob, is removed where nothing was there before.
     """
     try:
-        async with asyncio.timeout(_COPY_SECONDS):
+        async with asyncio.timeout(_COPY_SECONDS) as limit:
             found = await _ended_copy(client, key, copy_id)
     except TimeoutError:
+        if not limit.expired():
+            raise  # it was a request's: the copy may go on
         await client.send(
             Request(
                 method="PUT",

@@ -1,7 +1,6 @@
 """Send requests to Azure Blob Storage, signed, with time limits and retries.
 
-The SDK's client takes five times the CPU of a small request:
-https://github.com/Azure/azure-sdk-for-python/tree/main/sdk/storage/azure-storage-blob
+https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _AT_ONCE = 100
 """Connections; requests beyond wait for their turn."""
 
-_WORDS = 4096
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
 _PLAIN = "/~!$&'()*,;=:@"
 """What a path may have unquoted beside letters and digits: what is signed is what is sent."""
@@ -158,10 +156,7 @@ class Client:
         raise await self._refused(request.method, response)
 
     async def _refused(self, method: str, response: Response) -> Exception:
-        words = b""
-        async with response:
-            while len(words) < _WORDS and (more := await response.piece()):
-                words += more
+        words = await response.words()
         status, headers = response.status, response.headers
         if status < HTTPStatus.MULTIPLE_CHOICES:
             return not_azure("x-ms-request-id")  # with which Azure numbers all its replies

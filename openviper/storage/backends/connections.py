@@ -26,6 +26,7 @@ _AT_ONCE = 64 << 10
 _PIECE = 256 << 10
 _UNREAD = 512 << 10
 _MAX_HEAD = 64 << 10
+_WORDS = 4096
 # Less than the 20 s after which S3 closes what is idle: a request could cross with that.
 _IDLE = 12.0
 _EMPTY = frozenset({204, 304})
@@ -195,6 +196,14 @@ class Response:
         while data := await self.piece():
             pieces.append(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def words(self) -> bytes:
+        """Return the beginning of a refusal's body, which says why, and close it."""
+        data = b""
+        async with self:
+            while len(data) < _WORDS and (more := await self.piece()):
+                data += more
+        return data
 
     async def __aenter__(self) -> Self:
         """Begin: nothing to do."""

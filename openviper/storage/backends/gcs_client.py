@@ -46,7 +46,6 @@ T = TypeVar("T")
 _AT_ONCE = 100
 """Connections; requests beyond wait for their turn."""
 
-_WORDS = 4096
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _MEANINGS: dict[int, type[StorageError]] = {
     401: PermissionDeniedError,
@@ -226,10 +225,7 @@ class Client:
         )
         if response.status < 300 or response.status in request.accepts:
             return response
-        words = b""
-        async with response:
-            while len(words) < _WORDS and (more := await response.piece()):
-                words += more
+        words = await response.words()
         raise RefusedError(
             request.method,
             response.status,
