@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
+from posixpath import splitext
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -83,7 +84,7 @@ class Attributes:
 
     def is_plain(self) -> bool:
         """Tell whether nothing was said."""
-        return self == _NOTHING
+        return self is _NOTHING or self == _NOTHING
 
 
 _NOTHING = Attributes()
@@ -91,6 +92,8 @@ _NOTHING = Attributes()
 
 def check_options(options: WriteOptions) -> None:
     """Raise `TypeError` for a keyword that no write takes."""
+    if not options:
+        return
     unknown = sorted(options.keys() - WriteOptions.__optional_keys__)
     if unknown:
         raise TypeError(f"unexpected keyword arguments: {', '.join(unknown)}")
@@ -134,11 +137,7 @@ def check_header(name: str, value: object) -> None:
 
 def guess_content_type(name: str) -> str:
     """Return the type that a name's extension stands for, the same on every machine."""
-    leaf = name.rpartition("/")[2]
-    guessed, encoding = _types().guess_type(f"./{leaf}")
-    if encoding is not None:
-        return _COMPRESSED.get(encoding, DEFAULT_CONTENT_TYPE)
-    return guessed or DEFAULT_CONTENT_TYPE
+    return _type_of(splitext(name)[1])
 
 
 def encode_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -158,6 +157,14 @@ def visible_metadata(metadata: Mapping[str, str] | None) -> Mapping[str, str] | 
         return None
     own = {key: value for key, value in metadata.items() if not key.startswith(_RESERVED)}
     return MappingProxyType(own)
+
+
+@lru_cache(maxsize=1024)
+def _type_of(extension: str) -> str:
+    guessed, encoding = _types().guess_type(f"./file{extension}")
+    if encoding is not None:
+        return _COMPRESSED.get(encoding, DEFAULT_CONTENT_TYPE)
+    return guessed or DEFAULT_CONTENT_TYPE
 
 
 @cache

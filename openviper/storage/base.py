@@ -15,13 +15,15 @@ from typing import Literal, Self, TypeVar, Unpack, overload
 
 from openviper.storage.adapt import save_copy
 from openviper.storage.errors import (
+    AlreadyExistsError,
+    NameConflictError,
     SameFileError,
     StorageError,
     TooLargeError,
     UnsupportedOperationError,
 )
 from openviper.storage.files import StorageReader, StorageWriter, writing
-from openviper.storage.names import canonical
+from openviper.storage.names import canonical, names_by
 from openviper.storage.types import (
     Capabilities,
     Content,
@@ -230,6 +232,8 @@ class Storage(ABC):
         _require(self, "stream")
         source, target = distinct(src, dst)
         await self.size(source)  # a missing file is missing before anything is written
+        if _has(self, "put") and self.capabilities.create_only != "none":
+            return await _put_copy(self, source, target, if_exists=if_exists)
         async with _closing(self.stream(source)) as chunks:
             return await save_copy(self, target, chunks, if_exists=if_exists)
 
@@ -340,10 +344,30 @@ def _unsupported(storage: Storage, method: str) -> UnsupportedOperationError:
     )
 
 
+async def _put_copy(storage: Storage, src: str, dst: str, *, if_exists: IfExists) -> str:
+    """Put a copy under just the name `dst`, or one made of it; each try reads the source anew."""
+    create = if_exists != "overwrite"
+    taken: AlreadyExistsError | None = None
+    for name in names_by(if_exists, dst):
+        try:
+            async with _closing(storage.stream(src)) as chunks:
+                return (await storage.put(name, chunks, if_none_match=create)).name
+        except NameConflictError:
+            raise
+        except AlreadyExistsError as error:
+            taken = error
+    assert taken is not None  # there was a name to try
+    raise taken
+
+
 def _require(storage: Storage, method: str) -> None:
     """Raise before anything is touched where a subclass does not have `method`."""
-    if getattr(type(storage), method) is getattr(Storage, method):
+    if not _has(storage, method):
         raise _unsupported(storage, method)
+
+
+def _has(storage: Storage, method: str) -> bool:
+    return getattr(type(storage), method) is not getattr(Storage, method)
 
 
 def _closing(iterator: AsyncIterator[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:

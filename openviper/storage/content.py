@@ -6,7 +6,7 @@ import inspect
 import io
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -45,18 +45,39 @@ class Source:
         self._progress = progress
         self._spool = spool if rewindable else None
         self._reported = 0
+        self._given: AsyncGenerator[memoryview, None] | None = None
         self._rest: memoryview | None = None
         self.failure: Exception | None = None
-        self._start()
 
     @property
     def buffer(self) -> memoryview | None:
         """Return the whole content where it is in memory already."""
         return self._reader.buffer
 
-    def _start(self) -> None:
-        self._chunks = self._observed()
-        self._rest = None
+    def whole(self, limit: int) -> memoryview | None:
+        """Return all of the content at once, where it is in memory and under `limit` bytes.
+
+        It counts as read then, until `rewind`.
+        """
+        buffer = self._reader.buffer
+        if buffer is None or len(buffer) >= limit or self._given is not None:
+            return None
+        try:
+            if self._checksum is not None:
+                self._checksum.update(buffer)
+                self._checksum.verify()
+            self._report(len(buffer))
+        except Exception as error:
+            self.failure = error
+            raise
+        return buffer
+
+    @property
+    def _chunks(self) -> AsyncGenerator[memoryview, None]:
+        """Go on where reading stands; it begins with the first look."""
+        if self._given is None:
+            self._given = self._observed()
+        return self._given
 
     async def chunks(self) -> AsyncGenerator[memoryview, None]:
         """Give non-empty chunks of any size, from where reading stands."""
@@ -65,19 +86,6 @@ class Source:
             yield rest
         async for chunk in self._chunks:
             yield chunk
-
-    def whole(self) -> memoryview:
-        """Return all of `buffer` at once."""
-        assert self._reader.buffer is not None
-        try:
-            if self._checksum is not None:
-                self._checksum.update(self._reader.buffer)
-                self._checksum.verify()
-            self._report(len(self._reader.buffer))
-        except Exception as error:
-            self.failure = error
-            raise
-        return self._reader.buffer
 
     async def part(self, size: int) -> memoryview:
         """Return the next `size` bytes; fewer only at the end, none after it."""
@@ -112,26 +120,26 @@ class Source:
     async def rewind(self) -> bool:
         """Go back to where reading began; return False where that can't be done."""
         self._rest = None
-        await self._chunks.aclose()
+        if self._given is not None:
+            await self._given.aclose()
         if await self._reader.can_rewind():
             await self._reader.rewind()
         elif self._spool is None:
             return False
         if self._checksum is not None:
             self._checksum.restart()
-        self._start()
+        self._given = None
         return True
 
     async def aclose(self) -> None:
         """Close what was opened here, and the content's own generator; never its file."""
-        try:
+        if self.buffer is not None and self._given is None:
+            return  # nothing was
+        async with AsyncExitStack() as stack:
+            if self._spool is not None:
+                stack.push_async_callback(self._spool.aclose)
+            stack.push_async_callback(self._reader.aclose)
             await self._chunks.aclose()
-        finally:
-            try:
-                await self._reader.aclose()
-            finally:
-                if self._spool is not None:
-                    await self._spool.aclose()
 
     async def _observed(self) -> AsyncGenerator[memoryview, None]:
         count = 0

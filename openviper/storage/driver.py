@@ -9,7 +9,7 @@ vendor's exception says it, the driver raises one of the tree without words, and
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -87,7 +87,11 @@ class Download:
 
 
 class Driver(Protocol):
-    """Describe the primitives; `FileInfo.name` is a key here, and metadata has the write id."""
+    """Describe the primitives; `FileInfo.name` is a key here, and metadata has the write id.
+
+    What changes something is awaited by `to_the_end` alone: where a driver has a future
+    anyway, it returns that, and no task is made around it.
+    """
 
     @property
     def backend(self) -> str:
@@ -108,7 +112,7 @@ class Driver(Protocol):
         """Return the public address of a key, without I/O."""
         ...
 
-    async def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
+    def put(self, key: str, data: memoryview, write: Write) -> Awaitable[FileInfo]:
         """Store bytes in one request, all or nothing."""
         ...
 
@@ -122,7 +126,7 @@ class Driver(Protocol):
         """Return what is known of a key."""
         ...
 
-    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+    def delete(self, key: str, *, if_match: str | None = None) -> Awaitable[None]:
         """Delete a key; a missing one may raise or not."""
         ...
 
@@ -214,11 +218,11 @@ class StreamWriter(Protocol):
 class Staged(Protocol):
     """Describe complete content that has no name yet."""
 
-    async def commit(self, key: str, write: Write) -> FileInfo:
+    def commit(self, key: str, write: Write) -> Awaitable[FileInfo]:
         """Give it its name in one step; where that fails it may be tried with another."""
         ...
 
-    async def discard(self) -> None:
+    def discard(self) -> Awaitable[None]:
         """Remove it, unless it was committed."""
         ...
 
@@ -236,7 +240,7 @@ class Stager(Protocol):
 class ServerCopier(Protocol):
     """Describe a service that copies by itself."""
 
-    async def copy(self, source: FileInfo, key: str, write: Write) -> FileInfo:
+    def copy(self, source: FileInfo, key: str, write: Write) -> Awaitable[FileInfo]:
         """Copy the very version `source` (its name is a key), with the attributes of `write`."""
         ...
 
@@ -245,7 +249,7 @@ class ServerCopier(Protocol):
 class Mover(Protocol):
     """Describe a backend that renames in one step."""
 
-    async def move(self, source: FileInfo, key: str, write: Write) -> FileInfo:
+    def move(self, source: FileInfo, key: str, write: Write) -> Awaitable[FileInfo]:
         """Move the very version `source` (its name is a key)."""
         ...
 

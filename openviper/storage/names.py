@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import islice
+from typing import get_args
 
 from openviper.storage.errors import AlreadyExistsError, InvalidNameError
+from openviper.storage.types import IfExists
 
 __all__ = [
     "MAX_NAME_BYTES",
@@ -19,6 +22,7 @@ __all__ = [
     "candidates",
     "canonical",
     "join",
+    "names_by",
     "sanitise",
     "unique",
 ]
@@ -34,9 +38,11 @@ MAX_ATTEMPTS = 100
 
 # What is canonical beyond doubt, to spare nearly every name the long way.
 _PLAIN = re.compile(
-    r"(?:[A-Za-z0-9_+-](?:[A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-])?/){0,7}"
-    r"[A-Za-z0-9_+-](?:[A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-])?"
+    r"(?:[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-]/){0,7}"
+    r"[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-]"
 )
+_UNSAFE = "+"
+"""What of that `sanitise` would rewrite."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _EXTENSION_BYTES = 64
 _RESERVED = ".openviper"
@@ -48,7 +54,7 @@ def canonical(name: str, *, location: str = "") -> str:
 
     Raises `InvalidNameError` for what no storage takes, `TypeError` for what is no string.
     """
-    if isinstance(name, str) and len(location) <= 126 and _PLAIN.fullmatch(name):
+    if isinstance(name, str) and _is_plain(name, location):
         return str.__str__(name)
     segments = [part for part in _split(name) if part not in ("", ".")]
     if not segments:
@@ -74,6 +80,8 @@ def sanitise(name: str, *, location: str = "") -> str:
 
     Raises `InvalidNameError` where nothing safe is left, or at a NUL.
     """
+    if isinstance(name, str) and _UNSAFE not in name and _is_plain(name, location):
+        return str.__str__(name)
     if "\0" in _text(name):
         raise _refusal(name, "it contains a NUL")
     parts = [p for p in _split(name) if p not in ("", ".", "..") and not _DRIVE.fullmatch(p)]
@@ -106,9 +114,21 @@ def candidates(name: str, *, location: str = "") -> Iterator[str]:
     )
 
 
+def names_by(if_exists: IfExists, name: str, *, location: str = "") -> Iterator[str]:
+    """Yield the names that a write may try: `name`, and where it may be renamed variants of it."""
+    if if_exists not in get_args(IfExists):
+        raise ValueError(f"if_exists is 'rename', 'overwrite' or 'error', not {if_exists!r}")
+    names = candidates(name, location=location)
+    return names if if_exists == "rename" else islice(names, 1)
+
+
 def join(location: str, name: str) -> str:
     """Return the key of `name` below `location`."""
     return f"{location}/{name}" if location else name
+
+
+def _is_plain(name: str, location: str) -> bool:
+    return len(location) <= 126 and _PLAIN.fullmatch(name) is not None
 
 
 def _text(name: str) -> str:

@@ -14,9 +14,8 @@ from collections.abc import (
 )
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Unpack, get_args
+from typing import Any, Literal, Unpack
 
 from openviper.storage.attributes import (
     attributes_from,
@@ -26,16 +25,16 @@ from openviper.storage.attributes import (
 )
 from openviper.storage.base import Storage, distinct, iterate_names
 from openviper.storage.checksum import Checksum
-from openviper.storage.content import Source
+from openviper.storage.content import BLOCK, Source
 from openviper.storage.copies import copy, move
 from openviper.storage.deletes import delete_all
 from openviper.storage.driver import Driver, Signer, SignRequest
-from openviper.storage.errors import NotFoundError, TooLargeError, UnsupportedOperationError
+from openviper.storage.errors import NotFoundError, UnsupportedOperationError
 from openviper.storage.files import StorageReader
 from openviper.storage.listings import list_page
-from openviper.storage.names import candidates, sanitise
+from openviper.storage.names import names_by, sanitise
 from openviper.storage.place import Place
-from openviper.storage.reads import check_range, stream
+from openviper.storage.reads import check_range, read, stream
 from openviper.storage.secrets import Secret
 from openviper.storage.shield import to_the_end
 from openviper.storage.spool import Spool
@@ -52,8 +51,6 @@ from openviper.storage.urls import attachment, join_url
 from openviper.storage.writes import Writer
 
 __all__ = ["PortableStorage"]
-
-_BLOCK = 1 << 20
 
 
 class PortableStorage(Storage):
@@ -171,19 +168,9 @@ class PortableStorage(Storage):
         self, name: str, *, start: int = 0, end: int | None = None, max_size: int | None = None
     ) -> bytes:
         """Return `content[start:end]`; `TooLargeError` where that is over `max_size` bytes."""
-        pieces: list[bytes] = []
-        size = 0
-        async with aclosing(self._chunks(name, start, end, _BLOCK)) as chunks:
-            async for chunk in chunks:
-                pieces.append(chunk)
-                size += len(chunk)
-                if max_size is not None and size > max_size:
-                    raise TooLargeError(
-                        f"{name!r} has over {max_size} bytes to read: stream it, or raise max_size",
-                        name=name,
-                        backend=self._place.driver.backend,
-                    )
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        check_range(start, end, BLOCK)
+        name = self._place.canonical(name)
+        return await read(self._place, name, start=start, end=end, max_size=max_size)
 
     def stream(
         self, name: str, *, start: int = 0, end: int | None = None, chunk_size: int = 65536
@@ -211,7 +198,7 @@ class PortableStorage(Storage):
         """Open one version of a file to read."""
         info = await self._place.head(self._place.canonical(name))
         reader = StorageReader(
-            lambda start: aclosing(self._chunks(name, start, None, _BLOCK, if_match=info.etag)),
+            lambda start: aclosing(self._chunks(name, start, None, BLOCK, if_match=info.etag)),
             size=info.size,
         )
         async with aclosing(reader):
@@ -348,10 +335,7 @@ class PortableStorage(Storage):
             )
 
     def _names(self, name: str, if_exists: IfExists) -> Iterator[str]:
-        if if_exists not in get_args(IfExists):
-            raise ValueError(f"if_exists is 'rename', 'overwrite' or 'error', not {if_exists!r}")
-        names = candidates(name, location=self._place.location)
-        return names if if_exists == "rename" else islice(names, 1)
+        return names_by(if_exists, name, location=self._place.location)
 
     def _pair(self, src: str, dst: str, if_exists: IfExists) -> tuple[str, Iterator[str]]:
         source, target = distinct(src, dst)

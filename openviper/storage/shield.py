@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -84,10 +83,8 @@ async def _outlast(
     cancellation: asyncio.CancelledError | None = None
     cutting: asyncio.TimerHandle | None = None
     while not task.done():
-        ended = task.get_loop().create_future()
-        task.add_done_callback(partial(_wake, ended))  # half the cost of `asyncio.wait`
         try:
-            await ended
+            await _end_of(task)
         except asyncio.CancelledError as error:
             if cancellation is not None:
                 continue
@@ -101,9 +98,19 @@ async def _outlast(
     return cancellation
 
 
-def _wake(waiting: asyncio.Future[None], _: asyncio.Future[Any]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+async def _end_of(task: asyncio.Future[Any]) -> None:
+    """Wait for a task that goes on where the waiting is cancelled."""
+    waiter = task.get_loop().create_future()
+
+    def wake(_: asyncio.Future[Any]) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    task.add_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        task.remove_done_callback(wake)
 
 
 def _retrieve(task: asyncio.Future[Any]) -> None:

@@ -16,7 +16,7 @@ from openviper.storage.errors import TooLargeError
 from openviper.storage.shield import to_the_end
 from openviper.storage.types import FileInfo
 
-__all__ = ["PART_PATIENCE", "abandon", "part_sizes", "single_limit", "upload"]
+__all__ = ["PART_PATIENCE", "Uploader", "abandon", "part_sizes"]
 
 Undo: TypeAlias = Callable[[FileInfo], Awaitable[object]]
 
@@ -27,40 +27,43 @@ _STREAM_HEAD = 1 << 20
 _log = logging.getLogger("openviper.storage")
 
 
-async def upload(
-    driver: Driver, key: str, *, size: int, source: Source, write: Write, undo: Undo | None
-) -> FileInfo:
-    """Store all of `source` as `key`; nothing of it where the source or the driver fails.
+class Uploader:
+    """Choose for each content the way that one driver has for it."""
 
-    `size` is the driver's `single_limit`. What makes the file visible runs to its end even
-    where the caller is cancelled; then `undo` is awaited with what became visible.
-    """
-    if source.buffer is not None and len(source.buffer) < size:
-        return await to_the_end(driver.put(key, source.whole(), write), undo=undo)
-    begun = [await source.part(size)]  # in a list alone, which lets go of what is sent
-    if len(begun[0]) == size and isinstance(driver, StreamWriter):
-        body = _Body(begun, source)
-        return await to_the_end(
-            driver.put_stream(key, body.chunks(), write), undo=undo, break_off=body.break_off
-        )
-    if len(begun[0]) == size and (second := await source.part(size)):
-        begun.append(second)
-        del second
-        assert isinstance(driver, PartWriter)
-        return await _upload_parts(driver, key, source=source, begun=begun, write=write, undo=undo)
-    if len(begun[0]) == size and not isinstance(driver, PartWriter):
-        raise TooLargeError
-    return await to_the_end(driver.put(key, begun[0], write), undo=undo)
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._parts = driver if isinstance(driver, PartWriter) else None
+        self._stream = driver if isinstance(driver, StreamWriter) else None
+        self._limit = _single_limit(driver)
 
+    async def upload(
+        self, key: str, *, source: Source, write: Write, undo: Undo | None
+    ) -> FileInfo:
+        """Store all of `source` as `key`; nothing of it where the source or the driver fails.
 
-def single_limit(driver: Driver) -> int:
-    """Return from how many bytes on a driver has a better way than one request, or no way."""
-    if isinstance(driver, PartWriter):
-        return driver.part_size
-    if isinstance(driver, StreamWriter):
-        return _STREAM_HEAD
-    most = driver.capabilities.max_size
-    return sys.maxsize if most is None else most + 1
+        What makes the file visible runs to its end even where the caller is cancelled; then
+        `undo` is awaited with what became visible.
+        """
+        size = self._limit
+        whole = source.whole(size)
+        if whole is not None:
+            return await to_the_end(self._driver.put(key, whole, write), undo=undo)
+        begun = [await source.part(size)]  # in a list alone, which lets go of what is sent
+        if len(begun[0]) < size:
+            return await to_the_end(self._driver.put(key, begun[0], write), undo=undo)
+        if self._stream is not None:
+            body = _Body(begun, source)
+            sending = self._stream.put_stream(key, body.chunks(), write)
+            return await to_the_end(sending, undo=undo, break_off=body.break_off)
+        if self._parts is None:
+            raise TooLargeError
+        if second := await source.part(size):
+            begun.append(second)
+            del second
+            return await _upload_parts(
+                self._parts, key, source=source, begun=begun, write=write, undo=undo
+            )
+        return await to_the_end(self._driver.put(key, begun[0], write), undo=undo)
 
 
 def part_sizes(first: int, max_parts: int) -> Iterator[int]:
@@ -77,6 +80,16 @@ def part_sizes(first: int, max_parts: int) -> Iterator[int]:
 async def abandon(sending: PartUpload, key: str) -> None:
     """Abort an upload, whatever happens meanwhile; a failure of that is only logged."""
     await to_the_end(_abort(sending, key))
+
+
+def _single_limit(driver: Driver) -> int:
+    """Return from how many bytes on a driver has a better way than one request, or no way."""
+    if isinstance(driver, PartWriter):
+        return driver.part_size
+    if isinstance(driver, StreamWriter):
+        return _STREAM_HEAD
+    most = driver.capabilities.max_size
+    return sys.maxsize if most is None else most + 1
 
 
 class _Body:

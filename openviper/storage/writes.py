@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
@@ -25,7 +26,7 @@ from openviper.storage.errors import (
 )
 from openviper.storage.place import Place
 from openviper.storage.shield import to_the_end
-from openviper.storage.transfer import single_limit, upload
+from openviper.storage.transfer import Uploader
 from openviper.storage.types import FileInfo
 
 __all__ = ["Step", "Writer"]
@@ -40,13 +41,13 @@ class Writer:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._driver = place.driver
-        # Found once: to ask for a protocol costs as much as the rest of a small write.
-        self._single_limit = single_limit(place.driver)
+        self._stager = place.driver if isinstance(place.driver, Stager) else None
+        self._uploader = Uploader(place.driver)
 
     @property
     def sends_again(self) -> bool:
         """Tell whether another name needs the content once more."""
-        return not isinstance(self._driver, Stager)
+        return self._stager is None
 
     async def write(
         self,
@@ -58,24 +59,18 @@ class Writer:
         if_match: str | None = None,
     ) -> FileInfo:
         """Store `source` under the first of `names` that is free for it."""
-        if source.buffer is None and isinstance(self._driver, Stager):
+        run = partial(
+            self.run, source=source, attributes=attributes, create=create, if_match=if_match
+        )
+        if self._stager is not None and source.buffer is None:
             first = next(names)
-            async with self._staged(self._driver, first, source) as staged:
-                return await self.run(
-                    chain((first,), names),
-                    step=lambda key, write: self._commit(staged, key, write),
-                    source=source,
-                    attributes=attributes,
-                    create=create,
-                    if_match=if_match,
-                )
-        return await self.run(
+            async with self._staged(self._stager, first, source) as step:
+                return await run(chain((first,), names), step=step)
+        return await run(
             names,
-            step=lambda key, write: self._upload(key, source, write),
-            source=source,
-            attributes=attributes,
-            create=create,
-            if_match=if_match,
+            step=lambda key, write: self._uploader.upload(
+                key, source=source, write=write, undo=self.undo(key, write)
+            ),
             rewind=source.rewind,
             look_first=create and source.buffer is None,
         )
@@ -170,21 +165,16 @@ class Writer:
             raise self._place.error(AlreadyExistsError, "store", name) from cause
         raise error from cause
 
-    async def _upload(self, key: str, source: Source, write: Write) -> FileInfo:
-        undo = self.undo(key, write)
-        return await upload(
-            self._driver, key, size=self._single_limit, source=source, write=write, undo=undo
-        )
-
     @asynccontextmanager
-    async def _staged(self, stager: Stager, name: str, source: Source) -> AsyncIterator[Staged]:
+    async def _staged(self, stager: Stager, name: str, source: Source) -> AsyncIterator[Step]:
+        """Give the step that makes `source` visible, which is stored once for all names."""
         async with (
             self._place.guard("store", name, source=source),
             aclosing(source.chunks()) as chunks,
         ):
             staged = await stager.stage(chunks)
         try:
-            yield staged
+            yield lambda key, write: self._commit(staged, key, write)
         finally:
             await to_the_end(staged.discard())
 

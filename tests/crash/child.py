@@ -80,7 +80,7 @@ class Child:
 def _serve(turns: Connection, root: Path, durable: bool, user: int) -> None:
     _let_trace()
     threads._SIZE = 1  # for the calls to be counted, and their order to be the same each time
-    threads._renew_pool()
+    threads._renew()
     if user:
         os.setgroups([])
         os.setgid(user)

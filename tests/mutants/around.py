@@ -311,6 +311,9 @@ class IfMatchIsNotDeclared(Declaring):
 
     declared: ClassVar[Mapping[str, Any]] = {"replace_if_match": "none"}
 
+    def _require(self, capability: str, name: str | None = None) -> None:
+        """Refuse nothing, whatever is declared."""
+
 
 @mutant("capability.signing-is-declared", "P02", found_by="capability.declared-is-supported")
 class SigningIsDeclared(Declaring):

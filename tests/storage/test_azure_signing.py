@@ -21,7 +21,7 @@ from yarl import URL
 from openviper.storage.backends.azure_account import Account
 from openviper.storage.backends.azure_client import Client
 from openviper.storage.backends.azure_signing import VERSION, blob_sas
-from openviper.storage.backends.connections import Pool
+from openviper.storage.backends.http_pool import Pool
 
 REQUESTS = 2000
 SIGNATURES = 200

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from openviper.storage.backends.connections import Pool
+from openviper.storage.backends.http_pool import Pool
 from openviper.storage.testing.proxy import Exchange, FaultProxy
 
 NOWHERE = "http://127.0.0.1:1"

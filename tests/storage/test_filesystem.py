@@ -143,7 +143,7 @@ async def test_one_block_is_written_while_the_next_comes_and_a_slow_disk_holds_u
     tree = Tree(tmp_path, durable=False, dir_mode=0o755)
     files = Files(tree, durable=False, file_mode=0o644)
     try:
-        await _Staged(files, Temporary(slow_disk, "pipe")).write(content())
+        await _Staged(files, Temporary(-1, -1, slow_disk, "pipe")).write(content())
     finally:
         overlapped = went_on.is_set()
         os.close(slow_disk)
@@ -208,7 +208,8 @@ def test_one_storage_works_in_two_runs_and_in_many_threads(tmp_path: Path) -> No
     for worker in workers:
         worker.join()
     assert len(set(names)) == 7
-    assert threads.file_threads() is threads.file_threads()
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("openviper-")]
+    assert 0 < len(ours) <= threads._SIZE
 
 
 def test_forked_child_has_threads_of_its_own(tmp_path: Path) -> None:

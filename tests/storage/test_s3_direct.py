@@ -10,7 +10,7 @@ import ssl
 import sys
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from hashlib import sha256
 from pathlib import Path
@@ -35,7 +35,7 @@ from openviper.storage.testing.wire import Head
 from tests.storage.certificates import certificate_for
 
 NOWHERE = "http://127.0.0.1:1"
-KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "s3cret"}
+KEYS: dict[str, Any] = {"access_key": "AKIDEXAMPLE", "secret_key": "s3cret"}
 WHOLE = {
     "ETag": '"v1"',
     "Last-Modified": "Wed, 25 Nov 2026 10:00:00 GMT",
@@ -301,9 +301,9 @@ async def test_sum_of_the_whole_is_not_that_of_a_range(
 async def test_over_tls_aws_gets_a_sum_in_place_of_the_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[web.Request] = []
+    seen: list[web.BaseRequest] = []
 
-    async def take(request: web.Request) -> web.Response:
+    async def take(request: web.BaseRequest) -> web.StreamResponse:
         seen.append(request)
         await request.read()
         return web.Response(headers={"ETag": '"v1"'})
@@ -330,7 +330,7 @@ async def test_over_tls_aws_gets_a_sum_in_place_of_the_hash(
 
 
 async def serve_tls(
-    folder: Path, handler: Callable[[web.Request], Any]
+    folder: Path, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 ) -> tuple[Path, str, Callable[[], Any]]:
     certificate = folder / "server.pem"
     certificate.write_bytes(certificate_for("127.0.0.1"))

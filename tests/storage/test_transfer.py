@@ -66,6 +66,22 @@ async def test_parts_are_whole_and_in_order(size: int, chunk: int) -> None:
     assert not upload.aborts
 
 
+async def test_parts_that_end_out_of_order_are_put_in_order() -> None:
+    driver = PartsDriver(part_size=4, concurrency=3)
+    third = asyncio.Event()
+
+    async def end() -> None:
+        third.set()
+
+    async def wait() -> None:
+        await third.wait()
+
+    driver.calls |= {"part 1": wait, "part 2": wait, "part 3": end}
+    await asyncio.wait_for(storage_on(driver).put("a", chunks_of(CONTENT)), 10)
+    assert next(iter(driver.uploads[0].parts)) == 3
+    assert await storage_on(driver).read("a") == CONTENT
+
+
 async def test_parts_in_flight_are_bounded() -> None:
     driver = PartsDriver(part_size=4, concurrency=3)
     await storage_on(driver).put("a", chunks_of(CONTENT))

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from openviper.storage.backends.connections import NotConnectedError
+from openviper.storage.backends.http_pool import NotConnectedError
 from openviper.storage.driver import NotSentError
 from openviper.storage.errors import StorageError, StorageTimeoutError, UnavailableError
 

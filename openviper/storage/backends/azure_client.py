@@ -18,8 +18,8 @@ from openviper.storage.backends.attempts import retried
 from openviper.storage.backends.azure_account import Account
 from openviper.storage.backends.azure_errors import RefusedError, is_passing, not_azure
 from openviper.storage.backends.azure_signing import VERSION, shared_key
-from openviper.storage.backends.connections import Pool, Response
 from openviper.storage.backends.dates import http_date
+from openviper.storage.backends.http_pool import Pool, Response
 
 if TYPE_CHECKING:
     from openviper.storage.backends.azure_token import AccessToken, TokenCredential

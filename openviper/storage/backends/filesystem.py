@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
+from asyncio import Future
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
-
-import aiofiles
+from typing import Literal
 
 from openviper.conf import settings
 from openviper.storage.disk.failures import advice_for, meaning_of
-from openviper.storage.disk.files import Files, Temporary
+from openviper.storage.disk.files import Files, Temporary, write_all
 from openviper.storage.disk.listing import list_page
 from openviper.storage.disk.tree import Tree
 from openviper.storage.driver import Download, Write
 from openviper.storage.errors import PreconditionFailedError, StorageError
 from openviper.storage.portable import PortableStorage
 from openviper.storage.shield import Overlap, to_the_end
-from openviper.storage.threads import file_threads, in_file_thread
+from openviper.storage.threads import file_thread, in_file_thread
 from openviper.storage.types import Capabilities, FileInfo, Page
 from openviper.storage.urls import join_url
 
@@ -96,9 +95,9 @@ class FileSystemDriver:
         """Return the address below `settings.MEDIA_URL`."""
         return join_url(settings.MEDIA_URL, key)
 
-    async def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
+    def put(self, key: str, data: memoryview, write: Write) -> Future[FileInfo]:
         """Write a small file."""
-        return await in_file_thread(partial(self._files.put, key, data, write))
+        return file_thread(partial(self._files.put, key, data, write))
 
     async def stage(self, chunks: AsyncIterator[memoryview]) -> _Staged:
         """Write the chunks to a temporary file."""
@@ -139,9 +138,9 @@ class FileSystemDriver:
         """Return what is known of a file."""
         return await in_file_thread(partial(self._files.head, key))
 
-    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+    def delete(self, key: str, *, if_match: str | None = None) -> Future[None]:
         """Delete a file and the directories that are empty then."""
-        await in_file_thread(partial(self._files.delete, key, if_match))
+        return file_thread(partial(self._files.delete, key, if_match))
 
     async def list_page(
         self,
@@ -164,13 +163,13 @@ class FileSystemDriver:
             )
         )
 
-    async def copy(self, source: FileInfo, key: str, write: Write) -> FileInfo:
+    def copy(self, source: FileInfo, key: str, write: Write) -> Future[FileInfo]:
         """Copy a file."""
-        return await in_file_thread(partial(self._files.copy, source, key, write))
+        return file_thread(partial(self._files.copy, source, key, write))
 
-    async def move(self, source: FileInfo, key: str, write: Write) -> FileInfo:
+    def move(self, source: FileInfo, key: str, write: Write) -> Future[FileInfo]:
         """Rename a file."""
-        return await in_file_thread(partial(self._files.move, source, key, write))
+        return file_thread(partial(self._files.move, source, key, write))
 
     async def aclose(self) -> None:
         """Close nothing: no descriptor is kept."""
@@ -231,39 +230,33 @@ class _Staged:
 
     async def write(self, chunks: AsyncIterator[memoryview]) -> None:
         """Write chunks as they come, joined to about 1 MiB, while the next ones come."""
-        file: Any  # Any: aiofiles has no public name for what it opens
-        file = await to_the_end(
-            aiofiles.open(self._temporary.fd, "wb", closefd=False, executor=file_threads())
-        )
-        try:
-            async with Overlap() as overlap:
-                batch: list[memoryview] = []
-                size = 0
-                async for chunk in chunks:
-                    batch.append(chunk)
-                    size += len(chunk)
-                    if size >= _BLOCK:
-                        await overlap.start(partial(self._write, file, _taken(batch)))
-                        size = 0
-                await overlap.start(partial(self._write, file, _taken(batch)))
-        finally:  # to its end: a late write would go to whoever has this descriptor next
-            await to_the_end(file.close())
+        async with Overlap() as overlap:
+            batch: list[memoryview] = []
+            size = 0
+            async for chunk in chunks:
+                batch.append(chunk)
+                size += len(chunk)
+                if size >= _BLOCK:
+                    await overlap.start(partial(file_thread, partial(self._write, _taken(batch))))
+                    size = 0
+            if batch:
+                await overlap.start(partial(file_thread, partial(self._write, _taken(batch))))
 
-    async def _write(self, file: Any, block: bytes) -> None:  # Any: as above
-        await file.write(block)
+    def _write(self, block: bytes) -> None:
+        """Write a block, all of it; the disk is asked now and then to begin with what it has."""
+        write_all(self._temporary.fd, block)
         self._size += len(block)
         if self._size - self._hastened >= _HASTE:
-            work = partial(self._files.hasten, self._temporary, self._hastened, self._size)
-            await in_file_thread(work)
+            self._files.hasten(self._temporary, self._hastened, self._size)
             self._hastened = self._size
 
-    async def commit(self, key: str, write: Write) -> FileInfo:
+    def commit(self, key: str, write: Write) -> Future[FileInfo]:
         """Give the file its name."""
-        return await in_file_thread(partial(self._files.finish, self._temporary, key, write))
+        return file_thread(partial(self._files.finish, self._temporary, key, write))
 
-    async def discard(self) -> None:
+    def discard(self) -> Future[None]:
         """Remove what has no name."""
-        await in_file_thread(partial(self._files.discard, self._temporary))
+        return file_thread(partial(self._files.discard, self._temporary))
 
 
 def _taken(batch: list[memoryview]) -> bytes:

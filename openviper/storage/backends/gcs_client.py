@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from openviper.storage.backends import attempts
-from openviper.storage.backends.connections import Pool, Response
 from openviper.storage.backends.gcs_token import AccessToken
+from openviper.storage.backends.http_pool import Pool, Response
 from openviper.storage.driver import AmbiguousNotFoundError, RangeNotSatisfiableError
 from openviper.storage.errors import (
     PermissionDeniedError,

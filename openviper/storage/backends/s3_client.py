@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import get_cert_path
 from botocore.loaders import Loader, create_loader
 
-from openviper.storage.backends.connections import Pool
+from openviper.storage.backends.http_pool import Pool
 from openviper.storage.backends.s3_direct import Answer, Direct, Opened, Request
 from openviper.storage.backends.s3_errors import classify, code_of
 from openviper.storage.backends.s3_replies import Reply

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from openviper.storage.backends.connections import Pool, Response
+from openviper.storage.backends.http_pool import Pool, Response
 from openviper.storage.backends.s3_errors import code_of
 from openviper.storage.backends.s3_replies import refusal, refusal_in
 from openviper.storage.backends.s3_route import Route, learned_route

@@ -13,20 +13,24 @@ from openviper.storage.driver import Write
 from openviper.storage.errors import UnsupportedOperationError
 from openviper.storage.types import FileInfo
 
-__all__ = ["has_attributes", "info_of", "keep", "keep_content_type"]
+__all__ = ["has_attributes", "info_of", "keep", "keep_content_type", "written"]
 
 _ATTRIBUTE = "user.openviper"
 _NONE = (errno.ENODATA, errno.ENOTSUP, errno.EPERM)
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _HEADERS = ("content_type", "cache_control", "content_disposition", "content_encoding")
 
 
-def keep(fd: int, write: Write) -> None:
-    """Keep the attributes of a write, and its id as the file's version.
+def keep(fd: int, write: Write) -> str:
+    """Keep the attributes of a write with its id, and return what tells the file's version.
 
     A file system without extended attributes is fine for a write that gives none.
     """
-    said = {name: getattr(write.attributes, name) for name in _HEADERS}
-    said |= {"metadata": dict(write.attributes.metadata), "version": write.write_id}
+    said: dict[str, object] = {}
+    if not write.attributes.is_plain():
+        said = {name: getattr(write.attributes, name) for name in _HEADERS}
+        said["metadata"] = dict(write.attributes.metadata)
+    said["version"] = write.write_id
     try:
         _set(fd, {name: value for name, value in said.items() if value})
     except OSError as error:
@@ -38,6 +42,8 @@ def keep(fd: int, write: Write) -> None:
                 "headers or metadata: leave them out, or use another file system",
                 backend="filesystem",
             ) from error
+        return _unkept_version(os.fstat(fd))
+    return write.write_id
 
 
 def keep_content_type(fd: int, content_type: str | None) -> None:
@@ -52,17 +58,14 @@ def has_attributes(fd: int) -> bool:
     return bool(_kept(fd))
 
 
-def info_of(key: str, fd: int) -> FileInfo:
-    """Return what is known of an open file."""
-    status = os.fstat(fd)
+def info_of(key: str, fd: int, status: os.stat_result) -> FileInfo:
+    """Return what is known of an open file that was looked at."""
     kept = _kept(fd)
-    # Others may write a file in place and leave the attribute: its time and size count too.
-    version = str(kept.get("version") or f"{status.st_ino:x}")
     return FileInfo(
         name=key,
         size=status.st_size,
         modified=datetime.fromtimestamp(status.st_mtime, UTC),
-        etag=f"{version[:16]}-{status.st_mtime_ns:x}-{status.st_size:x}",
+        etag=_etag(str(kept.get("version") or _unkept_version(status)), status),
         content_type=kept.get("content_type") or guess_content_type(key),
         cache_control=kept.get("cache_control"),
         content_disposition=kept.get("content_disposition"),
@@ -71,17 +74,42 @@ def info_of(key: str, fd: int) -> FileInfo:
     )
 
 
+def written(key: str, status: os.stat_result, write: Write, version: str) -> FileInfo:
+    """Return what `info_of` would find of a file that was just written."""
+    attributes = write.attributes
+    return FileInfo(
+        name=key,
+        size=status.st_size,
+        modified=datetime.fromtimestamp(status.st_mtime, UTC),
+        etag=_etag(version, status),
+        content_type=write.content_type,
+        cache_control=attributes.cache_control,
+        content_disposition=attributes.content_disposition,
+        content_encoding=attributes.content_encoding,
+        metadata=attributes.metadata,
+    )
+
+
+def _etag(version: str, status: os.stat_result) -> str:
+    # Others may write a file in place and leave the attribute: its time and size count too.
+    return f"{version[:16]}-{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _unkept_version(status: os.stat_result) -> str:
+    return f"{status.st_ino:x}"
+
+
 def _set(fd: int, kept: dict[str, Any]) -> None:
     if not hasattr(os, "setxattr"):  # Linux alone has these calls
         raise OSError(errno.ENOTSUP, "no extended attributes")
-    os.setxattr(fd, _ATTRIBUTE, json.dumps(kept, ensure_ascii=False).encode())
+    os.setxattr(fd, _ATTRIBUTE, _encode(kept).encode())
 
 
 def _kept(fd: int) -> dict[str, Any]:  # Any: JSON that we wrote ourselves
     if not hasattr(os, "getxattr"):
         return {}
     try:
-        kept = json.loads(os.getxattr(fd, _ATTRIBUTE))
+        kept = json.loads(os.getxattr(fd, _ATTRIBUTE).decode())
     except ValueError:  # others spoilt it
         return {}
     except OSError as error:

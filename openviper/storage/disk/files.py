@@ -22,6 +22,7 @@ from openviper.storage.disk.attributes import (
     info_of,
     keep,
     keep_content_type,
+    written,
 )
 from openviper.storage.disk.leftovers import make_temporary, sweep
 from openviper.storage.disk.tree import Tree, split
@@ -34,9 +35,9 @@ from openviper.storage.errors import (
     StorageError,
     UnsupportedOperationError,
 )
-from openviper.storage.types import FileInfo
+from openviper.storage.types import Buffer, FileInfo
 
-__all__ = ["RESERVED", "Files", "Temporary", "open_file"]
+__all__ = ["RESERVED", "Files", "Temporary", "open_file", "write_all"]
 
 RESERVED = ".openviper"
 _TEMPORARY = (RESERVED, "tmp")
@@ -48,8 +49,10 @@ _RACES = 100
 
 @dataclass(slots=True)
 class Temporary:
-    """Hold a file that is being written, under a name that nobody knows."""
+    """Hold a file that is being written, under a name that nobody knows, and its folders."""
 
+    root: int
+    folder: int
     fd: int
     leaf: str
     named: bool = True
@@ -66,11 +69,14 @@ class Files:
 
     def begin(self) -> Temporary:
         """Make an empty temporary file; the first time, sweep what killed processes left."""
-        with self._tree.folder(_TEMPORARY, create=True) as folder:
-            if not self._swept:
-                self._swept = True
-                sweep(folder)
-            return Temporary(*make_temporary(folder))
+        root = self._tree.open_root(create=True)
+        with _ClosedOnError(root):
+            folder = self._tree.descend(root, _TEMPORARY, create=True)
+            with _ClosedOnError(folder):
+                if not self._swept:
+                    self._swept = True
+                    sweep(folder)
+                return Temporary(root, folder, *make_temporary(folder))
 
     def hasten(self, temporary: Temporary, start: int, end: int) -> None:
         """Have what was written go to the disk from now on, so that `finish` waits less for it."""
@@ -81,12 +87,11 @@ class Files:
     def finish(self, temporary: Temporary, key: str, write: Write) -> FileInfo:
         """Give a written temporary file its attributes and a name; another may be tried after."""
         os.fchmod(temporary.fd, self._file_mode)
-        keep(temporary.fd, write)
+        version = keep(temporary.fd, write)
         if self._durable:
             os.fsync(temporary.fd)
-        info = info_of(key, temporary.fd)
-        with self._tree.folder(_TEMPORARY, create=True) as folder:
-            self._publish(folder, temporary.leaf, key, write)
+        info = written(key, os.fstat(temporary.fd), write, version)
+        self._publish(temporary.root, (temporary.folder, temporary.leaf), key, write)
         temporary.named = write.create  # a link leaves the first name, a rename takes it along
         return info
 
@@ -94,15 +99,16 @@ class Files:
         """Remove what is left of a temporary file."""
         os.close(temporary.fd)
         if temporary.named:
-            with suppress(OSError, StorageError), self._tree.folder(_TEMPORARY) as folder:
-                os.unlink(temporary.leaf, dir_fd=folder)
+            with suppress(OSError):
+                os.unlink(temporary.leaf, dir_fd=temporary.folder)
+        os.close(temporary.folder)
+        os.close(temporary.root)
 
     def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
         """Write a small file from beginning to end."""
         temporary = self.begin()
         try:
-            with os.fdopen(temporary.fd, "wb", closefd=False) as file:
-                file.write(data)
+            write_all(temporary.fd, data)
             return self.finish(temporary, key, write)
         finally:
             self.discard(temporary)
@@ -111,9 +117,9 @@ class Files:
         """Open a file to read; the caller closes the descriptor."""
         above, leaf = split(key)
         with self._tree.folder(above) as folder:
-            fd = open_file(folder, leaf)
-        with _closed_on_error(fd):
-            return fd, info_of(key, fd)
+            fd, status = open_file(folder, leaf)
+        with _ClosedOnError(fd):
+            return fd, info_of(key, fd, status)
 
     def head(self, key: str) -> FileInfo:
         """Return what is known of a file."""
@@ -144,13 +150,17 @@ class Files:
     def move(self, source: FileInfo, key: str, write: Write) -> FileInfo:
         """Rename the version `source`."""
         above, leaf = split(source.name)
-        with self._locked(exclusive=True), self._tree.folder(above) as folder:
-            fd = open_file(folder, leaf)
+        with (
+            self._tree.folder(()) as root,
+            self._locked(root, exclusive=True),
+            self._tree.folder(above, root=root) as folder,
+        ):
+            fd, status = open_file(folder, leaf)
             try:
-                _check_version(info_of(source.name, fd), source.etag)
+                _check_version(info_of(source.name, fd, status), source.etag)
                 keep_content_type(fd, source.content_type)
-                moved = info_of(key, fd)
-                self._publish(folder, leaf, key, write, locked=True)
+                moved = info_of(key, fd, status)
+                self._publish(root, (folder, leaf), key, write, locked=True)
                 # A rename onto another link of the same file does nothing.
                 if write.create or _is_at(folder, leaf, fd):
                     self._remove_moved(folder, leaf, key, undo=write.create)
@@ -165,8 +175,9 @@ class Files:
         """Delete a file, of one version if given, and directories that are empty then."""
         above, leaf = split(key)
         with (
-            self._tree.folder(above) as folder,
-            self._locked(exclusive=if_match is not None),
+            self._tree.folder(()) as root,
+            self._tree.folder(above, root=root) as folder,
+            self._locked(root, exclusive=if_match is not None),
         ):
             if not stat.S_ISREG(os.lstat(leaf, dir_fd=folder).st_mode):
                 raise NotFoundError
@@ -187,14 +198,15 @@ class Files:
             raise
 
     def _publish(
-        self, folder: int, leaf: str, key: str, write: Write, *, locked: bool = False
+        self, root: int, here: tuple[int, str], key: str, write: Write, *, locked: bool = False
     ) -> None:
-        """Give a file in `folder` the name `key`, in one step."""
+        """Give the file `here`, in a folder by its descriptor, the name `key`, in one step."""
         above, final = split(key)
+        folder, leaf = here
         for _ in range(_RACES):
             try:
-                with self._tree.folder(above, create=True) as target:
-                    self._place((folder, leaf), (target, final), write, locked=locked)
+                with self._tree.folder(above, create=True, root=root) as target:
+                    self._place(root, here, (target, final), write, locked=locked)
                     if self._durable:
                         _sync_entry(target, final, undo=write.create)
                     return
@@ -210,14 +222,20 @@ class Files:
         raise OSError(errno.EAGAIN, "directories vanish as fast as they are made")
 
     def _place(
-        self, here: tuple[int, str], there: tuple[int, str], write: Write, *, locked: bool
+        self,
+        root: int,
+        here: tuple[int, str],
+        there: tuple[int, str],
+        write: Write,
+        *,
+        locked: bool,
     ) -> None:
         (folder, leaf), (target, final) = here, there
         try:
             if write.create:
                 os.link(leaf, final, src_dir_fd=folder, dst_dir_fd=target, follow_symlinks=False)
                 return
-            with self._locked(exclusive=write.if_match is not None, needed=not locked):
+            with self._locked(root, exclusive=write.if_match is not None, needed=not locked):
                 if write.if_match is not None:
                     _check_current(target, final, write.if_match)
                 os.rename(leaf, final, src_dir_fd=folder, dst_dir_fd=target)
@@ -231,13 +249,13 @@ class Files:
             ) from error
 
     @contextmanager
-    def _locked(self, *, exclusive: bool, needed: bool = True) -> Iterator[None]:
+    def _locked(self, root: int, *, exclusive: bool, needed: bool = True) -> Iterator[None]:
         """Keep others of openviper from replacing while a version is compared and replaced."""
         if not needed:
             yield
             return
         try:
-            with self._tree.folder((RESERVED,), create=True) as folder:
+            with self._tree.folder((RESERVED,), create=True, root=root) as folder:
                 fd = os.open("lock", _LOCK, 0o600, dir_fd=folder)
         except OSError as error:
             if exclusive or error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -251,27 +269,42 @@ class Files:
             os.close(fd)
 
 
-def open_file(folder: int, leaf: str) -> int:
-    """Open a regular file in a directory; anything else there is no file."""
+def write_all(fd: int, data: Buffer) -> None:
+    """Write all of `data`, in as many calls as the system wants."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def open_file(folder: int, leaf: str) -> tuple[int, os.stat_result]:
+    """Open a regular file in a directory, and look at it; anything else there is no file."""
     try:
         fd = os.open(leaf, _READ, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
             raise NotFoundError from error
         raise
-    with _closed_on_error(fd):
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+    with _ClosedOnError(fd):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             raise NotFoundError
-        return fd
+        return fd, status
 
 
-@contextmanager
-def _closed_on_error(fd: int) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        os.close(fd)
-        raise
+class _ClosedOnError:
+    """Close a descriptor where a block fails."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        """Begin: nothing to do."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            os.close(self._fd)
 
 
 def _is_at(folder: int, leaf: str, fd: int) -> bool:
@@ -294,11 +327,11 @@ def _sync_entry(folder: int, leaf: str, *, undo: bool) -> None:
 
 def _check_current(folder: int, leaf: str, etag: str) -> None:
     try:
-        fd = open_file(folder, leaf)
+        fd, status = open_file(folder, leaf)
     except NotFoundError:
         raise PreconditionFailedError from None
     try:
-        _check_version(info_of(leaf, fd), etag)
+        _check_version(info_of(leaf, fd, status), etag)
     finally:
         os.close(fd)
 

@@ -78,8 +78,8 @@ def _is_text(entry: _Entry) -> bool:
 def _info(tree: Tree, key: str) -> FileInfo:
     above, leaf = split(key)
     with tree.folder(above) as folder:
-        fd = open_file(folder, leaf)
+        fd, status = open_file(folder, leaf)
     try:
-        return info_of(key, fd)
+        return info_of(key, fd, status)
     finally:
         os.close(fd)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from openviper.storage.errors import (
@@ -33,21 +33,30 @@ class Tree:
 
     def __init__(self, root: Path, *, durable: bool, dir_mode: int) -> None:
         self._root = root
+        self._path = str(root)
         self._durable = durable
         self._dir_mode = dir_mode
 
-    @contextmanager
-    def folder(self, segments: Sequence[str], *, create: bool = False) -> Iterator[int]:
-        """Give a descriptor of a directory below the root, made if it is missing."""
-        fd = self._open_root(create=create)
-        try:
-            for segment in segments:
+    def folder(
+        self, segments: Sequence[str], *, create: bool = False, root: int | None = None
+    ) -> _Folder:
+        """Give a descriptor of a directory below the root, made if it is missing, in a block.
+
+        `root` is the root's, where that is open already.
+        """
+        return _Folder(self, segments, create, root)
+
+    def descend(self, root: int, segments: Sequence[str], *, create: bool = False) -> int:
+        """Return a descriptor of a directory, `root` itself where there are no segments."""
+        fd = root
+        for segment in segments:
+            try:
                 below = self._step(fd, segment, create=create)
-                os.close(fd)
-                fd = below
-            yield fd
-        finally:
-            os.close(fd)
+            finally:
+                if fd != root:
+                    os.close(fd)
+            fd = below
+        return fd
 
     def is_directory(self, segments: Sequence[str]) -> bool:
         """Tell whether there is a real directory, not a link to one."""
@@ -83,14 +92,17 @@ class Tree:
             return False
         return True
 
-    def _open_root(self, *, create: bool) -> int:
+    def open_root(self, *, create: bool = False) -> int:
+        """Return a descriptor of the root, made if it is missing."""
         # The root itself may be a link: it is the user's own word.
         try:
-            with suppress(FileNotFoundError):
-                return os.open(self._root, _DIRECTORY)
-            if create:
-                self._make_root()
-            return os.open(self._root, _DIRECTORY)
+            try:
+                return os.open(self._path, _DIRECTORY)
+            except FileNotFoundError:
+                if not create:
+                    raise
+            self._make_root()
+            return os.open(self._path, _DIRECTORY)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ContainerNotFoundError from error
 
@@ -128,6 +140,35 @@ class Tree:
         if self._durable:  # also where another made it just now, and may not have got here yet
             os.fsync(fd)
         return os.open(segment, flags, dir_fd=fd)
+
+
+class _Folder:
+    """Keep a directory open for a block; a generator would cost as much as the call itself."""
+
+    __slots__ = ("_create", "_fd", "_root", "_segments", "_top", "_tree")
+
+    def __init__(self, tree: Tree, segments: Sequence[str], create: bool, root: int | None) -> None:
+        self._tree = tree
+        self._segments = segments
+        self._create = create
+        self._root = root
+
+    def __enter__(self) -> int:
+        root = self._root
+        self._top = self._tree.open_root(create=self._create) if root is None else root
+        try:
+            self._fd = self._tree.descend(self._top, self._segments, create=self._create)
+        except BaseException:
+            if root is None:
+                os.close(self._top)
+            raise
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd != self._top:
+            os.close(self._fd)
+        if self._root is None:
+            os.close(self._top)
 
 
 def _refusal(fd: int, segment: str, *, create: bool) -> StorageError:

@@ -322,7 +322,12 @@ UNTESTED: Mapping[str, str] = {
 
 
 def why(points: Sequence[str]) -> str:
-    """Return what breaks, and what comes of it, where a check of these points fails."""
+    """Return what breaks, and what comes of it, where a check of these points fails.
+
+    Nothing where there are none: a check of a user's own is of no point here.
+    """
+    if not points:
+        return ""
     title, section = POINTS[points[0]], _SECTION_OF[points[0]]
     return f"{points[0]} {title}: else {section.why}."
 

@@ -108,7 +108,7 @@ def _end_of_run(check: Check, subject: Subject) -> _End:
     except Exception as error:  # noqa: BLE001 - a failure, whatever it is
         if expected is not None:
             return _End("known", expected, error)
-        error.add_note(f"{check.summary}\n{why(check.points)}")
+        error.add_note(f"{check.summary}\n{why(check.points)}".rstrip())
         reason = "\n".join([f"{type(error).__name__}: {error}", *error.__notes__])
         return _End("FAIL", reason, error.with_traceback(_trace_of_check(error)))
     if missing:

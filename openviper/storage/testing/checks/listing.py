@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Literal, cast
 
 from openviper.storage.base import Storage
@@ -112,8 +113,8 @@ async def prefix_of_both_is_both(target: Target) -> None:
 async def unsafe_prefixes_are_refused(target: Target) -> None:
     """A prefix that no name can have is an InvalidNameError."""
     for prefix in ("..", "a/../b", "a\0b", ".openviper", "C:/a", "a./b"):
-        for what, call in _listings(target.storage, prefix).items():
-            await fails(InvalidNameError, call, doing=f"{what}({prefix!r})")
+        for what, call in _listings(target.storage).items():
+            await fails(InvalidNameError, call(prefix), doing=f"{what}({prefix!r})")
 
 
 @check("list.patterns-are-literal", "L13", requires=("list", "put"))
@@ -200,9 +201,9 @@ async def _paged(storage: Storage, prefix: str = "", *, limit: int) -> list[str]
     raise AssertionError(f"expected an end of the pages of {limit}, got 100 and {found!r:.300}")
 
 
-def _listings(storage: Storage, prefix: str) -> dict[str, Awaitable[object]]:
+def _listings(storage: Storage) -> dict[str, Callable[[str], Awaitable[object]]]:
     return {
-        "files": look.names(storage, prefix),
-        "list_page": storage.list_page(prefix),
-        "listdir": storage.listdir(prefix),
+        "files": partial(look.names, storage),
+        "list_page": storage.list_page,
+        "listdir": storage.listdir,
     }

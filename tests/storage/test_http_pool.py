@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from openviper.storage.backends import connections
-from openviper.storage.backends.connections import NotConnectedError, Pool, Response
+from openviper.storage.backends import http_pool
+from openviper.storage.backends.http_pool import NotConnectedError, Pool
 from tests.storage.certificates import certificate_for
 
 LARGE = 16 << 20
@@ -260,6 +260,11 @@ async def test_what_is_not_read_is_not_taken_in() -> None:
 # Connections
 
 
+async def test_host_is_found_by_its_name() -> None:
+    async with serving(Script(OK)) as port, pool_at(f"http://localhost:{port}") as pool:
+        assert await get(pool) == (200, b"body")
+
+
 async def test_connection_is_kept_for_the_next_request() -> None:
     script = Script(OK, OK, OK)
     async with pool_of(script) as pool:
@@ -296,7 +301,7 @@ async def test_connection_whose_reply_was_left_is_not_used_again() -> None:
 async def test_connection_that_rested_too_long_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connections, "_IDLE", 0.0)
+    monkeypatch.setattr(http_pool, "_IDLE", 0.0)
     script = Script(OK, OK)
     async with pool_of(script) as pool:
         await get(pool)
@@ -333,7 +338,7 @@ async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 @pytest.mark.parametrize("body", [None, memoryview(bytes(4 * LARGE))])
 async def test_silence_ends_the_wait(body: memoryview | None) -> None:
-    async with pool_of(silence, patience=0.2) as pool:
+    async with pool_of(silence, patience=1.0) as pool:
         with pytest.raises(TimeoutError) as caught:
             await pool.begin("PUT", "/", {"host": "h"}, body)
     assert not isinstance(caught.value, ConnectionError)
@@ -341,7 +346,7 @@ async def test_silence_ends_the_wait(body: memoryview | None) -> None:
 
 async def test_silence_in_a_body_ends_the_wait() -> None:
     script = Script(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
-    async with pool_of(script, patience=0.2) as pool:
+    async with pool_of(script, patience=1.0) as pool:
         with pytest.raises(TimeoutError):
             await get(pool)
 
@@ -465,9 +470,9 @@ async def test_proxy_that_refuses_is_no_connection(monkeypatch: pytest.MonkeyPat
 async def test_reply_is_closed_twice_in_vain() -> None:
     script = Script(OK, OK)
     async with pool_of(script, limit=1) as pool:
-        response: Response = await pool.begin("GET", "/", {"host": "h"})
+        response = await pool.begin("GET", "/", {"host": "h"})
         await response.read()
         response.close()
         response.close()
-        assert await asyncio.gather(get(pool)) == [(200, b"body")]
+        assert await get(pool) == (200, b"body")
     assert script.opened == 1

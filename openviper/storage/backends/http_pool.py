@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import ssl
 from base64 import b64encode
 from collections import deque
@@ -18,14 +17,10 @@ from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from aiohappyeyeballs import start_connection
+from openviper.storage.backends.http_connection import Connection
 
 __all__ = ["NotConnectedError", "Pool", "Response"]
 
-_AT_ONCE = 64 << 10
-_PIECE = 256 << 10
-_UNREAD = 512 << 10
-_MAX_HEAD = 64 << 10
 _WORDS = 4096
 # Less than the 20 s after which S3 closes what is idle: a request could cross with that.
 _IDLE = 12.0
@@ -58,8 +53,8 @@ class Pool:
         self._proxy = _proxy_of(parts)
         self._patience = patience
         self._free = asyncio.Semaphore(limit)
-        self._idle: list[_Connection] = []
-        self._open: set[_Connection] = set()
+        self._idle: deque[Connection] = deque()
+        self._open: set[Connection] = set()
         # A proxy is told the whole address, and who asks; inside a tunnel the host itself is asked.
         told = self._proxy is not None and not is_tls
         self._address = origin if told else ""
@@ -112,7 +107,7 @@ class Pool:
         for connection in closing:
             await connection.lost.wait()
 
-    def give_back(self, connection: _Connection, *, is_last: bool) -> None:
+    def give_back(self, connection: Connection, *, is_last: bool) -> None:
         """Take a connection after an exchange, for another unless it `is_last`."""
         self._free.release()
         if is_last or connection.has_news:
@@ -120,8 +115,10 @@ class Pool:
         else:
             connection.rests_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
+            while self._idle and self._idle[0].rests_since <= connection.rests_since - _IDLE:
+                self._idle.popleft().abort()
 
-    async def _connection(self) -> _Connection:
+    async def _connection(self) -> Connection:
         await self._free.acquire()
         try:
             now = asyncio.get_running_loop().time()
@@ -135,8 +132,8 @@ class Pool:
             self._free.release()
             raise
 
-    async def _connected(self) -> _Connection:
-        connection = _Connection(self._patience, self._open)
+    async def _connected(self) -> Connection:
+        connection = Connection(self._patience, self._open)
         try:
             async with asyncio.timeout(self._patience):
                 await self._connect(connection)
@@ -147,7 +144,7 @@ class Pool:
             raise NotConnectedError(f"no connection to {self._host}:{self._port}") from error
         return connection
 
-    async def _connect(self, connection: _Connection) -> None:
+    async def _connect(self, connection: Connection) -> None:
         if self._proxy is None:
             await connection.open(self._host, self._port, self._tls)
             return
@@ -159,7 +156,7 @@ class Pool:
             await self._tunnel(connection, _authorization(self._proxy))
             await connection.start_tls(self._host, self._tls)
 
-    async def _tunnel(self, connection: _Connection, authorization: str) -> None:
+    async def _tunnel(self, connection: Connection, authorization: str) -> None:
         there = f"{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}"
         head = f"CONNECT {there} HTTP/1.1\r\nhost: {there}\r\n{authorization}\r\n"
         await connection.send(head.encode(), None)
@@ -232,7 +229,7 @@ class _Left:
         self._size = size
         self._is_chunked = is_chunked
 
-    async def piece(self, connection: _Connection) -> bytes:
+    async def piece(self, connection: Connection) -> bytes:
         if self._is_chunked and self._size == 0:
             self._size = await _next_chunk(connection)
             self.is_over = self._size == 0
@@ -255,7 +252,7 @@ class _Left:
 class _Lease:
     """Hold a connection for one exchange."""
 
-    def __init__(self, pool: Pool, connection: _Connection) -> None:
+    def __init__(self, pool: Pool, connection: Connection) -> None:
         self.connection = connection
         self.is_last = False
         self._pool = pool
@@ -269,169 +266,6 @@ class _Lease:
     def break_off(self) -> None:
         self.is_last = True
         self.end()
-
-
-class _Connection(asyncio.Protocol):
-    """Receive what comes, and tell whoever waits, with patience, for anything to happen."""
-
-    def __init__(self, patience: float, opened: set[_Connection]) -> None:
-        self.rests_since = 0.0
-        self.lost = asyncio.Event()
-        self.patience = patience
-        self._opened = opened
-        self._transport: asyncio.Transport | None = None
-        self._chunks: deque[bytes] = deque()
-        self._unread = 0
-        self._is_paused = False
-        self._may_write = True
-        self._is_over = False
-        self._error: Exception | None = None
-        self._waiting: asyncio.Future[None] | None = None
-
-    @property
-    def has_news(self) -> bool:
-        """Tell whether something came that was not read, the end included."""
-        return self._is_over or bool(self._chunks)
-
-    async def open(self, host: str, port: int, trusted: ssl.SSLContext | None) -> None:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        # Asyncio's own race of addresses loses a socket where it is cancelled (Python 3.11).
-        raced = await start_connection(found, happy_eyeballs_delay=0.25)
-        name = host if trusted else None
-        await loop.create_connection(lambda: self, sock=raced, ssl=trusted, server_hostname=name)
-
-    async def start_tls(self, host: str, trusted: ssl.SSLContext) -> None:
-        assert self._transport is not None
-        loop = asyncio.get_running_loop()
-        self._transport = await loop.start_tls(self._transport, self, trusted, server_hostname=host)
-
-    async def send(self, head: bytes, body: memoryview | None) -> bool:
-        """Send; return False where the reply came before all was sent."""
-        assert self._transport is not None
-        if body is None or len(body) <= _AT_ONCE:
-            self._transport.write(head if body is None else b"".join((head, body)))
-            return True
-        self._transport.write(head)
-        for start in range(0, len(body), _PIECE):
-            if not await self._can_send():
-                return False
-            self._transport.write(body[start : start + _PIECE])
-        return True
-
-    async def send_stream(self, head: bytes, stream: AsyncGenerator[memoryview, None]) -> bool:
-        """Send what comes, in chunks; return False where the reply came before its end."""
-        assert self._transport is not None
-        before = head
-        async for chunk in stream:
-            for start in range(0, len(chunk), _PIECE):
-                if not await self._can_send():
-                    return False
-                piece = chunk[start : start + _PIECE]
-                self._transport.write(b"%b%x\r\n" % (before, len(piece)))
-                self._transport.write(piece)
-                before = b"\r\n"
-        self._transport.write(before + b"0\r\n\r\n")
-        return True
-
-    async def _can_send(self) -> bool:
-        """Wait until more can be sent; return False where the other side wants no more."""
-        while not (self._may_write or self.has_news):
-            await self._wait()
-        return not self.has_news
-
-    async def received(self, most: int | None) -> bytes:
-        """Return what has come, up to `most` bytes; `b""` after an end in order."""
-        while not self._chunks:
-            if self._error is not None:
-                raise ConnectionError("the connection broke") from self._error
-            if self._is_over:
-                return b""
-            await self._wait()
-        chunk = self._chunks.popleft()
-        if most is not None and len(chunk) > most:
-            self._chunks.appendleft(chunk[most:])
-            chunk = chunk[:most]
-        self._unread -= len(chunk)
-        if self._is_paused and self._unread <= _UNREAD // 2:
-            self._is_paused = False
-            self._reading().resume_reading()
-        return chunk
-
-    async def until(self, mark: bytes) -> bytes:
-        """Return what comes before `mark`, which is taken too."""
-        data = b""
-        while (end := data.find(mark)) < 0:
-            if len(data) > _MAX_HEAD:
-                raise ConnectionError("a reply has no end of its head")
-            more = await self.received(None)
-            if not more:
-                raise ConnectionError("the connection ended without a reply")
-            data = data + more if data else more
-        rest = data[end + len(mark) :]
-        if rest:
-            self._chunks.appendleft(rest)
-            self._unread += len(rest)
-        return data[:end]
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._opened.add(self)
-        transport.set_write_buffer_limits(high=2 * _PIECE, low=_PIECE)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-    def data_received(self, data: bytes) -> None:
-        self._chunks.append(data)
-        self._unread += len(data)
-        if self._unread > _UNREAD and not self._is_paused:
-            self._is_paused = True
-            self._reading().pause_reading()
-        self._wake()
-
-    def eof_received(self) -> None:
-        self._is_over = True
-        self._wake()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._is_over = True
-        self._error = exc
-        self._opened.discard(self)
-        self.lost.set()
-        self._wake()
-
-    def pause_writing(self) -> None:
-        self._may_write = False
-
-    def resume_writing(self) -> None:
-        self._may_write = True
-        self._wake()
-
-    def _reading(self) -> asyncio.Transport:
-        assert self._transport is not None
-        return self._transport
-
-    async def _wait(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.create_future()
-        timer = loop.call_later(self.patience, self._lose_patience)
-        try:
-            await self._waiting
-        finally:
-            timer.cancel()
-            self._waiting = None
-
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-
-    def _lose_patience(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(TimeoutError(f"nothing came in {self.patience} s"))
 
 
 async def _begun(lease: _Lease, *, has_body: bool) -> Response:
@@ -479,7 +313,7 @@ def _framing(headers: Mapping[str, str]) -> _Left:
     return _Left(int(length))
 
 
-async def _next_chunk(connection: _Connection) -> int:
+async def _next_chunk(connection: Connection) -> int:
     size = (await connection.until(b"\r\n")).partition(b";")[0].strip()
     if not _HEX.fullmatch(size):
         raise ConnectionError(f"a chunk of a reply is {size!r} bytes long")
@@ -490,7 +324,7 @@ async def _next_chunk(connection: _Connection) -> int:
     return 0
 
 
-async def _end_of_chunk(connection: _Connection) -> None:
+async def _end_of_chunk(connection: Connection) -> None:
     if await connection.until(b"\r\n"):
         raise ConnectionError("a chunk of a reply is longer than it said")
 
