@@ -424,7 +424,9 @@ async def test_a_token_that_cannot_be_had_is_said(
     ) as storage:
         with pytest.raises(kind) as caught:
             await storage.exists("a")
-        assert caught.value.__cause__ is error
+        cause = caught.value.__cause__
+        assert cause is not None
+        assert error in (cause, cause.__cause__)
 
 
 async def test_a_token_is_asked_for_once_and_again_before_it_ends() -> None:
@@ -674,7 +676,7 @@ async def test_what_is_no_success_is_an_error(status: int) -> None:
     assert len(proxy.requests) == 1
 
 
-@pytest.mark.parametrize("lacking", [*SAID.keys() - {"x-ms-blob-type"}, "dates"])
+@pytest.mark.parametrize("lacking", ["x-ms-request-id", "ETag", "Last-Modified", "dates"])
 async def test_a_success_that_is_not_azures_is_not_believed(lacking: str) -> None:
     said = {**SAID, "Last-Modified": "soon"} if lacking == "dates" else dict(SAID)
     said.pop(lacking, None)
