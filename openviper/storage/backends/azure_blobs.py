@@ -228,8 +228,9 @@ async def finished_copy(client: Client, key: str, copy_id: str, *, created: bool
 
     What is left then, an empty blob, is removed where nothing was there before.
     """
+    limit = asyncio.timeout(_COPY_SECONDS)
     try:
-        async with asyncio.timeout(_COPY_SECONDS) as limit:
+        async with limit:
             found = await _ended_copy(client, key, copy_id)
     except TimeoutError:
         if not limit.expired():
