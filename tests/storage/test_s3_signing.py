@@ -56,7 +56,7 @@ ORIGINS = (
     "https://files.example:8443",
 )
 REGIONS = ("us-east-1", "eu-central-2", "cn-north-1", "us-gov-west-1", "auto")
-PATHS = ("", "/bucket", "/b.u-c/ket")
+PATHS = ("", "/bucket", "/b.u-c/key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

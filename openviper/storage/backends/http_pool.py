@@ -269,11 +269,11 @@ class _Lease:
 
 
 async def _begun(lease: _Lease, *, has_body: bool) -> Response:
-    status = 100
-    while 100 <= status < 200:
-        status, headers, is_last = _parsed(await lease.connection.until(b"\r\n\r\n"))
+    status, headers, is_last = _parsed(await lease.connection.until(b"\r\n\r\n"))
+    while status < 200:
         if status == 101:
             raise ConnectionError("a reply changes the protocol")
+        status, headers, is_last = _parsed(await lease.connection.until(b"\r\n\r\n"))
     lease.is_last |= is_last
     left = _framing(headers) if has_body and status not in _EMPTY else _Left(0)
     lease.is_last |= left.is_endless

@@ -132,7 +132,7 @@ class S3Options:
                 yield Client(sdk, direct)
 
     # Any: pyright takes its client for a bare class.
-    def _loaded_session(self) -> tuple[Any, ssl.SSLContext]:
+    def _loaded_session(self) -> tuple[Any, ssl.SSLContext | None]:
         """Make a session that has read its models: 150 ms that no loop should wait for."""
         core = AioSession(profile=self.profile)
         core.register_component("data_loader", _models())
@@ -144,6 +144,8 @@ class S3Options:
             region_name=self.region,
         )
         asyncio.run(_open_and_close(session))
+        if (self.endpoint_url or "").startswith("http://"):
+            return session, None
         authorities = core.get_config_variable("ca_bundle") or get_cert_path(verify=True)
         return session, ssl.create_default_context(cafile=authorities)
 

@@ -203,14 +203,15 @@ class Direct:
 
     async def _corrected(self, attempt: Callable[[_Way], Awaitable[T]]) -> T:
         """Try again at once where the service tells what was wrong: the time, or the region."""
+        way = self._way or await self._learn(ahead=0.0)
         for _ in range(_CORRECTIONS):
-            way = self._way or await self._learn(ahead=0.0)
             try:
                 return await attempt(way)
             except ClientError as error:
                 if not (self._has_learned_time(error, way) or await self._is_elsewhere(error, way)):
                     raise
-        return await attempt(self._way or way)
+            way = self._way or way
+        return await attempt(way)
 
     async def _learn(self, *, ahead: float) -> _Way:
         route = await learned_route(self._client, self._bucket)

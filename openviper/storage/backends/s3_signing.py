@@ -25,9 +25,14 @@ _END = "aws4_request"
 class Credentials(Protocol):
     """Describe what the SDK gives for one request."""
 
-    access_key: str
-    secret_key: str
-    token: str | None
+    @property
+    def access_key(self) -> str: ...  # noqa: D102 - what AWS calls so
+
+    @property
+    def secret_key(self) -> str: ...  # noqa: D102 - what AWS calls so
+
+    @property
+    def token(self) -> str | None: ...  # noqa: D102 - of a session
 
 
 @dataclass(frozen=True, slots=True)
