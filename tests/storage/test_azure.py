@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import random
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,14 +20,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from azure.core.exceptions import (
     ClientAuthenticationError,
-    HttpResponseError,
     ResourceNotFoundError,
+    ServiceRequestError,
 )
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, generate_container_sas
 
 from openviper.storage.attributes import Attributes
 from openviper.storage.backends import azure_blobs
-from openviper.storage.backends.azure import AzureStorage
+from openviper.storage.backends.azure import AzureDriver, AzureStorage
+from openviper.storage.backends.azure_account import Account
+from openviper.storage.backends.azure_errors import RefusedError
 from openviper.storage.driver import ServerCopier, Write
 from openviper.storage.errors import (
     AlreadyExistsError,
@@ -103,19 +107,21 @@ def at(proxy: FaultProxy, **options: Any) -> AzureStorage:
 
 @dataclass
 class Stopping:
-    """Serve one blob of `size` bytes, and break the first replies off in the middle."""
+    """Serve one blob, and break the first replies off in the middle."""
 
-    size: int
+    data: bytes
     breaks: int
 
     async def answer(self, exchange: Exchange) -> None:
-        asked = exchange.request.get("x-ms-range").removeprefix("bytes=")
-        start, end = (min(int(n), self.size - 1) for n in asked.split("-"))
-        length, whole = end + 1 - start, f"bytes {start}-{end}/{self.size}"
-        headers = {**SAID, "Content-Length": str(length), "Content-Range": whole}
+        start, _, end = exchange.request.get("x-ms-range").removeprefix("bytes=").partition("-")
+        body = self.data[int(start or 0) : int(end or len(self.data)) + 1]
+        size = f"bytes {start or 0}-{int(start or 0) + len(body) - 1}/{len(self.data)}"
+        headers = {**SAID, "Content-Length": str(len(body))}
+        if start:
+            headers["Content-Range"] = size
         breaks = self.breaks > 0
         self.breaks -= 1
-        await exchange.answer(206, b"x" * (length // 2 if breaks else length), headers)
+        await exchange.answer(206, body[: len(body) // 2] if breaks else body, headers)
         if breaks:
             exchange.close()
 
@@ -148,6 +154,16 @@ class Copying:
             self.asked = request
             pending = {"x-ms-copy-id": "c1", "x-ms-copy-status": "pending"}
             await exchange.answer(202, headers={**SAID, **pending})
+
+
+class Counting(FaultProxy):
+    """Count the connections."""
+
+    opened = 0
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
+        super()._connected(reader, writer)
 
 
 async def pieces(data: bytes, size: int = 300_000) -> AsyncIterator[bytes]:
@@ -349,9 +365,43 @@ async def test_who_may_not_is_told_so_on_every_method(
         assert isinstance((await storage.delete_many(["a"]))[0].error, PermissionDeniedError)
 
 
+@dataclass
+class Granted:
+    token: str
+    expires_on: float
+
+
+@dataclass
 class Token:
-    async def get_token(self, *scopes: str, **options: object) -> object:
-        raise ClientAuthenticationError("no token here")
+    """Give tokens that last so many seconds, or raise."""
+
+    lasting: float = 3600
+    error: Exception | None = None
+    asked: list[dict[str, object]] = field(default_factory=list)
+
+    async def get_token(self, *scopes: str, **options: object) -> Granted:
+        assert scopes == ("https://storage.azure.com/.default",)
+        self.asked.append(options)
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        return Granted(f"token{len(self.asked)}", time.time() + self.lasting)
+
+
+def driver_with(token: Token, proxy: FaultProxy) -> AzureDriver:
+    """Let a token go out over http, which no storage does."""
+    return AzureDriver(
+        Account(url=f"{proxy.url}/acc", name="acc", token=token),
+        "test",
+        timeout=5,
+        max_attempts=2,
+        part_size=MIB,
+        max_concurrency=1,
+    )
+
+
+def tokens_in(proxy: FaultProxy) -> list[str]:
+    return [request.get("Authorization") for request in proxy.requests]
 
 
 def test_a_token_is_never_sent_in_the_clear() -> None:
@@ -359,12 +409,57 @@ def test_a_token_is_never_sent_in_the_clear() -> None:
         AzureStorage("test", account_url="http://127.0.0.1/a", credential=Token())
 
 
-async def test_a_token_that_cannot_be_had_is_a_refusal() -> None:
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ClientAuthenticationError("no token here"), PermissionDeniedError),
+        (ServiceRequestError("nobody gives any"), UnavailableError),
+    ],
+)
+async def test_a_token_that_cannot_be_had_is_said(
+    error: Exception, kind: type[StorageError]
+) -> None:
     async with AzureStorage(
-        "test", account_url="https://127.0.0.1:1", credential=Token()
+        "test", account_url="https://127.0.0.1:1", credential=Token(error=error), max_attempts=1
     ) as storage:
-        with pytest.raises(PermissionDeniedError):
+        with pytest.raises(kind) as caught:
             await storage.exists("a")
+        cause = caught.value.__cause__
+        assert cause is not None
+        assert error in (cause, cause.__cause__)
+
+
+async def test_a_token_is_asked_for_once_and_again_before_it_ends() -> None:
+    said = faults.answer(200, headers={**SAID, "Content-Length": "0"})
+    async with scripted(said) as proxy:
+        lasting, ending = Token(), Token(lasting=299)
+        for token in (lasting, ending):
+            driver = driver_with(token, proxy)
+            await asyncio.gather(*(driver.head("a") for _ in range(3)))
+            await driver.aclose()
+    assert (len(lasting.asked), len(ending.asked)) == (1, 3)
+    assert sorted(tokens_in(proxy)) == sorted(
+        f"Bearer token{number}" for number in (1, 1, 1, 1, 2, 3)
+    )
+
+
+async def test_a_token_of_the_tenant_that_a_refusal_names_is_asked_for() -> None:
+    challenge = "Bearer authorization_uri=https://login.example.com/tenant1/oauth2/authorize x=y"
+    refused = faults.answer(401, headers={**SAID, "WWW-Authenticate": challenge})
+    token = Token()
+    async with scripted(faults.answer(200, headers={**SAID, "Content-Length": "0"})) as proxy:
+        proxy.clear()
+        proxy.inject(refused, times=1)
+        proxy.inject(faults.answer(200, headers=SAID), times=1)
+        proxy.inject(refused, times=None)
+        driver = driver_with(token, proxy)
+        await driver.head("a")
+        with pytest.raises(RefusedError) as caught:
+            await driver.head("a")
+        await driver.aclose()
+    assert driver.classify(caught.value) is PermissionDeniedError
+    assert token.asked == [{}, {"tenant_id": "tenant1"}]
+    assert tokens_in(proxy) == ["Bearer token1", "Bearer token2", "Bearer token2"]
 
 
 # Blobs
@@ -507,13 +602,20 @@ async def test_a_service_that_stops_answering_is_given_up() -> None:
 
 
 async def test_a_reply_that_breaks_off_is_asked_for_again() -> None:
-    serves = Stopping(size=2 * MIB + 5, breaks=1)
+    serves = Stopping(random.Random(1).randbytes(2 * MIB + 5), breaks=2)
     async with scripted(serves.answer) as proxy, at(proxy, timeout=5) as storage:
-        assert len(await storage.read("a")) == serves.size
-    serves = Stopping(size=100, breaks=9)
+        assert await storage.read("a", start=3) == serves.data[3:]
+    first, *others = proxy.requests
+    assert first.get("If-Match") == ""
+    assert [request.get("If-Match") for request in others] == ['"0x1"', '"0x1"']
+
+
+async def test_a_read_that_gets_nowhere_is_given_up() -> None:
+    serves = Stopping(bytes(100), breaks=99)
     async with scripted(serves.answer) as proxy, at(proxy, timeout=5) as storage:
         with pytest.raises(UnavailableError):
             await storage.read("a")
+    assert len(proxy.requests) < 9
 
 
 @pytest.mark.parametrize(
@@ -558,6 +660,123 @@ async def test_an_error_means_what_its_code_says(
         assert type(caught.value) is (OutcomeUnknownError if unknown else kind)
 
 
+async def test_the_code_of_an_error_may_be_in_its_body() -> None:
+    body = b"<?xml version='1.0'?><Error><Code>ContainerNotFound</Code><Message>x</Message></Error>"
+    async with scripted(faults.answer(404, body, SAID)) as proxy, at(proxy) as storage:
+        with pytest.raises(ContainerNotFoundError):
+            await storage.listdir()
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 409])
+async def test_what_is_no_success_is_an_error(status: int) -> None:
+    headers = {**SAID, "Location": "http://127.0.0.1:1/"}
+    async with scripted(faults.answer(status, headers=headers)) as proxy, at(proxy) as storage:
+        with pytest.raises(StorageError):
+            await storage.delete("a")
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize("lacking", ["x-ms-request-id", "ETag", "Last-Modified", "dates"])
+async def test_a_success_that_is_not_azures_is_not_believed(lacking: str) -> None:
+    said = {**SAID, "Last-Modified": "soon"} if lacking == "dates" else dict(SAID)
+    said.pop(lacking, None)
+    async with scripted(faults.answer(200, headers=said)) as proxy, at(proxy) as storage:
+        for attempt in (storage.put("a", b""), storage.stat("a"), storage.read("a")):
+            with pytest.raises((UnavailableError, OutcomeUnknownError)):
+                await attempt
+
+
+LISTED = """<EnumerationResults><Blobs>
+<BlobPrefix><Name>d/</Name></BlobPrefix>
+<Blob><Name Encoded="true">a%EF%BF%BE</Name><Properties>
+<Last-Modified>Wed, 25 Nov 2026 10:00:00 GMT</Last-Modified><Etag>0x1</Etag>
+<Content-Length>3</Content-Length><Content-Encoding />
+<Content-MD5>XUFAKrxLKna5cZ2REBfFkg==</Content-MD5>
+</Properties><Metadata><k>%41</k></Metadata></Blob>
+<Blob><Name>a%41&amp;</Name><Properties>
+<Last-Modified>Wed, 25 Nov 2026 10:00:00 GMT</Last-Modified><Etag>"0x2"</Etag>
+<Content-Length>0</Content-Length><Content-Type>text/plain</Content-Type></Properties></Blob>
+<Blob><Name>f</Name><Properties><Content-Length>0</Content-Length></Properties>
+<Metadata><Hdi_isfolder>true</Hdi_isfolder></Metadata></Blob>
+</Blobs><NextMarker>more</NextMarker></EnumerationResults>"""
+
+
+async def test_a_page_is_read_as_azure_writes_it() -> None:
+    said = faults.answer(200, f"\ufeff{LISTED}".encode(), SAID)
+    async with scripted(said) as proxy, at(proxy) as storage:
+        page = await storage._place.driver.list_page(
+            "p/", delimiter="/", limit=7, token="t&", start_after=None
+        )
+    first, second = page.files
+    assert (page.prefixes, page.token) == (("d",), "more")
+    assert (first.name, first.size, first.etag, first.content_encoding) == (
+        "a\ufffe",
+        3,
+        "0x1",
+        None,
+    )
+    assert first.checksums == {"md5": "5d41402abc4b2a76b9719d911017c592"}
+    assert first.metadata == {"k": "%41"}
+    assert first.modified == datetime(2026, 11, 25, 10, tzinfo=UTC)
+    assert (second.name, second.etag, second.content_type) == ("a%41&", "0x2", "text/plain")
+    asked = parse_qs(urlsplit(proxy.requests[0].target).query)
+    assert asked == {
+        "restype": ["container"],
+        "comp": ["list"],
+        "prefix": ["p/"],
+        "delimiter": ["/"],
+        "maxresults": ["7"],
+        "marker": ["t&"],
+        "include": ["metadata"],
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"<html/>",
+        b"<EnumerationResults><Blobs>",
+        b"<EnumerationResults><Blobs><Blob/></Blobs></EnumerationResults>",
+        LISTED.replace("<Content-Length>3", "<Content-Length>x").encode(),
+        f"<!DOCTYPE e [<!ENTITY e 'e'>]>{LISTED}".encode(),
+        f"<!DOCTYPE e [<!ENTITY e 'e'>]>{LISTED}".encode("utf-16"),
+    ],
+)
+async def test_a_page_that_is_none_is_not_believed(body: bytes) -> None:
+    async with scripted(faults.answer(200, body, SAID)) as proxy, at(proxy) as storage:
+        with pytest.raises(UnavailableError, match="something else answered"):
+            await storage.listdir()
+
+
+async def test_a_connection_outlives_refusals_and_not_a_body_that_nobody_reads() -> None:
+    missing = faults.answer(404, b"<Error><Code>BlobNotFound</Code></Error>", SAID)
+    async with Counting("http://127.0.0.1:1") as proxy, at(proxy, timeout=5) as storage:
+        proxy.inject(missing, times=5)
+        for _ in range(5):
+            with pytest.raises(NotFoundError):
+                await storage.read("a")
+        assert proxy.opened == 1
+        proxy.inject(Stopping(bytes(9 * MIB), breaks=0).answer, times=None)
+        stream = storage.stream("a")
+        assert await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+        assert await storage.size("a") == 9 * MIB
+        assert proxy.opened == 2
+
+
+async def test_an_upload_that_breaks_shows_no_signature(sas: str) -> None:
+    async with (
+        scripted(faults.reset_in_request) as proxy,
+        at(proxy, credential=sas, timeout=5) as storage,
+    ):
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await storage.put("a", bytes(4 * MIB - 1))
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    assert "sig=" not in "".join(traceback.format_exception(caught.value))
+
+
 async def test_attempts_are_counted() -> None:
     async with scripted(faults.answer(500)) as proxy, at(proxy, max_attempts=2) as storage:
         with pytest.raises(UnavailableError):
@@ -595,6 +814,19 @@ async def test_a_copy_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch
     assert (endless.aborted, endless.deleted) == (1, None)
 
 
+async def test_a_copy_whose_service_falls_silent_is_not_stopped() -> None:
+    slow = Copying(["pending"])
+    async with scripted(slow.answer) as proxy, at(proxy) as storage:
+        proxy.clear()
+        proxy.inject(
+            faults.say_nothing, when=lambda request: request.target.endswith("/dst"), nth=2
+        )
+        proxy.inject(slow.answer, times=None)
+        with pytest.raises(StorageTimeoutError):
+            await storage.copy("src", "dst", if_exists="overwrite")
+    assert slow.aborted == 0
+
+
 @pytest.mark.parametrize("create", [True, False])
 async def test_a_copy_is_of_the_version_that_was_seen(storage: AzureStorage, create: bool) -> None:
     seen = await storage.put("a", b"old")
@@ -602,7 +834,7 @@ async def test_a_copy_is_of_the_version_that_was_seen(storage: AzureStorage, cre
     write = Write(attributes=Attributes(), content_type="a/b", write_id="1" * 32, create=create)
     driver = storage._place.driver
     assert isinstance(driver, ServerCopier)
-    with pytest.raises(HttpResponseError) as caught:
+    with pytest.raises(RefusedError) as caught:
         await driver.copy(seen, "b", write)
     assert driver.classify(caught.value) is PreconditionFailedError
     assert not await storage.exists("b")

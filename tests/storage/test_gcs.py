@@ -7,6 +7,7 @@ import gzip
 import json
 import pickle
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -468,6 +469,21 @@ async def test_session_that_fails_is_cancelled_and_not_shown() -> None:
     assert service.stored is None
     assert service.cancelled == 1
     assert "secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+async def test_session_that_breaks_is_not_shown() -> None:
+    service = Sessions()
+    async with (
+        scripted(service.answer) as proxy,
+        GCSStorage("bucket", api_root=proxy.url, resumable=True, max_attempts=1) as storage,
+    ):
+        proxy.clear()
+        proxy.inject(faults.reset_in_request, when=lambda request: request.method == "PUT")
+        proxy.inject(service.answer, times=None)
+        with pytest.raises(UnavailableError) as caught:
+            await storage.put("big", Stream(20))
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("fails", [True, False])

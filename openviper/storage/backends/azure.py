@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobSasPermissions, generate_blob_sas
-from azure.storage.blob.aio import BlobClient, BlobPrefix, ContainerClient
-
-from openviper.storage.attributes import encode_metadata
 from openviper.storage.backends.azure_account import Account, account_from, check_container
+from openviper.storage.backends.azure_batch import DELETION, delete_batch
 from openviper.storage.backends.azure_blobs import (
     Blocks,
     condition,
     creating,
+    exists,
     finished_copy,
-    info_of,
-    is_folder,
-    quoted,
+    metadata_of,
     read_on,
-    read_range,
+    reading,
     stored,
-    written,
 )
-from openviper.storage.backends.azure_client import READ_SIZE, connect, portable_boundary
-from openviper.storage.backends.azure_errors import classify
+from openviper.storage.backends.azure_client import Client, Reply, Request, connect
+from openviper.storage.backends.azure_errors import RefusedError, classify
+from openviper.storage.backends.azure_replies import info_of, page_of, said, written
+from openviper.storage.backends.azure_signing import blob_sas
 from openviper.storage.driver import Download, SignRequest, Write
 from openviper.storage.errors import (
     AlreadyExistsError,
     ImproperlyConfiguredError,
     PreconditionFailedError,
     StorageError,
-    UnavailableError,
     UnsupportedOperationError,
 )
 from openviper.storage.perloop import PerLoop
@@ -150,10 +146,8 @@ class AzureDriver:
         self.part_size = part_size
         self.max_concurrency = max_concurrency
         self._given_up: set[str] = set()
-        self._clients: PerLoop[ContainerClient] = PerLoop(
-            lambda: connect(
-                account, container, patience=timeout, max_attempts=max_attempts, put_size=part_size
-            )
+        self._clients: PerLoop[Client] = PerLoop(
+            partial(connect, account, container, patience=timeout, max_attempts=max_attempts)
         )
 
     @property
@@ -168,23 +162,21 @@ class AzureDriver:
 
     async def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
         """Store a blob in one request."""
-        blob = await self._blob(key)
+        headers = {
+            "content-type": "application/octet-stream",
+            "x-ms-blob-type": "BlockBlob",
+            **stored(write),
+            **condition(write.if_match, missing=write.create),
+        }
         with creating(write):
-            reply = await blob.upload_blob(
-                bytes(data),
-                length=len(data),
-                overwrite=not write.create,
-                **stored(write),
-                **condition(write.if_match),
-            )
+            reply = await self._send(Request(method="PUT", key=key, headers=headers, body=data))
         # Only here it is the content's; after the commit of blocks it is that of their list.
-        md5 = reply.get("content_md5")
-        info = written(key, len(data), write, reply)
-        return replace(info, checksums={"md5": md5.hex()}) if md5 else info
+        md5 = reply.headers.get("content-md5")
+        return written(key, len(data), write, reply.headers, md5=md5)
 
     async def begin(self, key: str, write: Write) -> Blocks:
         """Begin with nothing: blocks belong to no upload but by their ids."""
-        return Blocks(await self._blob(key), key, write, self._given_up)
+        return Blocks(await self._clients.get(), key, write, self._given_up)
 
     @asynccontextmanager
     async def get(
@@ -194,49 +186,36 @@ class AzureDriver:
         start: int,
         end: int | None,
         if_match: str | None,
-        chunk_size: int,  # noqa: ARG002
+        chunk_size: int,  # noqa: ARG002 - what came is not cut twice
     ) -> AsyncIterator[Download]:
-        """Read by requests of 1 MiB, all of the version that the first one found."""
-        blob = await self._blob(key)
-        size = READ_SIZE if end is None else min(READ_SIZE, end - start)
-        first, found = await read_range(blob, start, size, if_match)
-        info = replace(info_of(found, key), size=int(str(found.content_range).rpartition("/")[2]))
-        stop = info.size if end is None else min(end, info.size)
-        async with aclosing(read_on(blob, first, start, stop, info.etag)) as chunks:
-            yield Download(info=info, chunks=chunks)
+        """Read one version by one request, or more where replies break off."""
+        client = await self._clients.get()
+        response = await client.open(reading(key, start, end, if_match))
+        async with response:
+            info = info_of(response.headers, key)
+            stop = info.size if end is None else min(end, info.size)
+            chunks = read_on(client, response, key, start=start, stop=stop, etag=info.etag)
+            async with aclosing(chunks):
+                yield Download(info=info, chunks=chunks)
 
     async def head(self, key: str) -> FileInfo:
         """Return what is known of a blob."""
-        return info_of(await (await self._blob(key)).get_blob_properties(), key)
+        return info_of((await self._send(Request(method="HEAD", key=key))).headers, key)
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
-        """Delete a blob with its snapshots; without `include` a blob that has some stays."""
-        blob = await self._blob(key)
+        """Delete a blob with its snapshots."""
+        headers = {**DELETION, **condition(if_match)}
         try:
-            await blob.delete_blob(delete_snapshots="include", **condition(if_match))
-        except HttpResponseError as error:
+            await self._send(Request(method="DELETE", key=key, headers=headers))
+        except RefusedError as error:
             # A blob that an attempt before deleted does not match either.
-            if classify(error) is not PreconditionFailedError or await blob.exists():
+            failed = classify(error) is PreconditionFailedError
+            if not failed or await exists(await self._clients.get(), key):
                 raise
 
     async def delete_batch(self, keys: Sequence[str]) -> Mapping[str, Exception]:
         """Delete up to 256 blobs by one request."""
-        client = await self._clients.get()
-        replies = await client.delete_blobs(
-            *keys,
-            delete_snapshots="include",
-            raise_on_any_failure=False,
-            raw_request_hook=portable_boundary,
-        )
-        failed: dict[str, Exception] = {}
-        position = 0
-        async for reply in replies:
-            if reply.status_code >= 300:
-                failed[keys[position]] = HttpResponseError(response=reply)
-            position += 1
-        for key in keys[position:]:
-            failed[key] = UnavailableError()
-        return failed
+        return await delete_batch(await self._clients.get(), keys)
 
     async def list_page(
         self,
@@ -248,24 +227,17 @@ class AzureDriver:
         start_after: str | None,  # noqa: ARG002 - Azure can't start in the middle
     ) -> Page:
         """List one page; metadata comes along, since only it tells folder markers from files."""
-        client = await self._clients.get()
-        options: dict[str, Any] = {  # Any: keywords of the SDK
-            "name_starts_with": prefix or None,
-            "include": ["metadata"],
-            "results_per_page": limit,
+        asked = {
+            "restype": "container",
+            "comp": "list",
+            "prefix": prefix,
+            "delimiter": delimiter,
+            "maxresults": str(limit),
+            "marker": token,
+            "include": "metadata",
         }
-        found = client.walk_blobs(**options) if delimiter else client.list_blobs(**options)
-        pages: Any = found.by_page(continuation_token=token)
-        files: list[FileInfo] = []
-        prefixes: list[str] = []
-        async for item in await anext(pages):
-            if isinstance(item, BlobPrefix):
-                prefixes.append(item.name.removesuffix("/"))
-            elif not is_folder(item):
-                files.append(info_of(item, item.name))
-        return Page(
-            files=tuple(files), prefixes=tuple(prefixes), token=pages.continuation_token or None
-        )
+        query = {name: value for name, value in asked.items() if value}
+        return page_of((await self._send(Request(method="GET", query=query))).body)
 
     async def copy(self, source: FileInfo, key: str, write: Write) -> FileInfo:
         """Copy inside the account; headers come from the source, metadata with a new write id.
@@ -273,26 +245,26 @@ class AzureDriver:
         The source is read with what this storage has itself: a key or a token by the request,
         a SAS in the source's URL.
         """
-        blob = await self._blob(key)
-        original = await self._blob(source.name)
+        client = await self._clients.get()
+        headers = {
+            "x-ms-copy-source": client.url(source.name),
+            "x-ms-source-if-match": f'"{source.etag}"',
+            **metadata_of(write),
+            **condition(None, missing=write.create),
+        }
         try:
-            reply = await blob.start_copy_from_url(
-                original.url,
-                metadata=encode_metadata(write.stored_metadata()),
-                source_etag=quoted(source.etag),
-                source_match_condition=MatchConditions.IfNotModified,
-                **condition(None, missing=write.create),
-            )
-        except HttpResponseError as error:
+            reply = await client.send(Request(method="PUT", key=key, headers=headers))
+        except RefusedError as error:
             # Azurite has one code for the source's condition and the target's.
             failed = classify(error) is PreconditionFailedError
-            if write.create and failed and await blob.exists():
+            if write.create and failed and await exists(client, key):
                 raise AlreadyExistsError from error
             raise
-        if reply["copy_status"] == "success":
-            return replace(written(key, source.size, write, reply), checksums=source.checksums)
-        done = await finished_copy(blob, str(reply["copy_id"]), created=write.create)
-        return info_of(done, key)
+        if said(reply.headers, "x-ms-copy-status") == "success":
+            copied = written(key, source.size, write, reply.headers)
+            return replace(copied, checksums=source.checksums)
+        copy_id = said(reply.headers, "x-ms-copy-id")
+        return await finished_copy(client, key, copy_id, created=write.create)
 
     async def signed_url(self, key: str, request: SignRequest) -> str:
         """Sign a URL with the account key, without a request.
@@ -300,7 +272,8 @@ class AzureDriver:
         Who PUTs must send `x-ms-blob-type: BlockBlob`, which no URL can say, and the type as
         `x-ms-blob-content-type`, which no SAS can bind.
         """
-        if self._account.key is None:
+        account = self._account
+        if account.key is None:
             raise UnsupportedOperationError(
                 "azure: signing needs an account key; user delegation keys come later"
             )
@@ -309,32 +282,32 @@ class AzureDriver:
                 "azure: a signed PUT can't hold its content type: leave content_type out, and "
                 "check the type that was stored"
             )
-        writes = request.method == "PUT"
-        token = generate_blob_sas(
-            str(self._account.name),
-            self._container,
-            key,
-            account_key=self._account.key,
-            permission=BlobSasPermissions(
-                read=not writes, create=writes, write=writes and not request.create
-            ),
+        permissions = "r"
+        if request.method == "PUT":
+            permissions = "c" if request.create else "cw"
+        query = blob_sas(
+            str(account.name),
+            base64.b64decode(account.key),
+            blob=f"{self._container}/{key}",
+            permissions=permissions,
             # Whole seconds are signed; no start, so that a slow clock refuses nobody.
-            expiry=datetime.fromtimestamp(math.ceil(time.time() + request.expires), UTC),
+            expires=datetime.fromtimestamp(math.ceil(time.time() + request.expires), UTC),
             content_disposition=request.content_disposition,
             content_type=request.content_type,
         )
-        return f"{self.url(key)}?{token}"
+        return f"{self.url(key)}?{query}"
 
     async def aclose(self) -> None:
         """Close the running loop's client."""
         await self._clients.aclose()
 
     def classify(self, error: Exception) -> type[StorageError] | None:
-        """Return what an exception of the SDK means."""
+        """Return what an exception means, by its code or status."""
         return classify(error)
 
-    async def _blob(self, key: str) -> BlobClient:
-        return (await self._clients.get()).get_blob_client(key)
+    async def _send(self, request: Request) -> Reply:
+        client = await self._clients.get()
+        return await client.send(request)
 
 
 def _check_limits(timeout: float, max_attempts: int, part_size: int, max_concurrency: int) -> None:

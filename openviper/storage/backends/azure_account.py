@@ -6,7 +6,6 @@ import base64
 import inspect
 import re
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 from openviper.storage.errors import ImproperlyConfiguredError
@@ -32,13 +31,7 @@ class Account:
     key: str | None = field(default=None, repr=False)
     sas: str | None = field(default=None, repr=False)
     token: object | None = field(default=None, repr=False)
-
-    @property
-    def credential(self) -> Any:  # Any: the SDK takes a union that it does not name
-        """Return what the SDK's clients take."""
-        if self.key is not None:
-            return {"account_name": self.name, "account_key": self.key}
-        return self.sas or self.token
+    """A credential that gives tokens."""
 
 
 def check_container(container: str) -> str:

@@ -1,22 +1,19 @@
-"""Say in the SDK's words what a driver says: attributes, conditions, blocks, ranges, copies."""
+"""Do to one blob what takes more than one request: an upload in blocks, a read, a slow copy."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+import base64
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any, cast
 
-from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobBlock, BlobProperties, ContentSettings
-from azure.storage.blob.aio import BlobClient
-
-from openviper.storage.attributes import decode_metadata, encode_metadata
-from openviper.storage.backends.azure_client import READ_SIZE
-from openviper.storage.backends.azure_errors import classify, code_of
-from openviper.storage.driver import Write
+from openviper.storage.attributes import encode_metadata
+from openviper.storage.backends.attempts import is_passing
+from openviper.storage.backends.azure_client import Client, Request
+from openviper.storage.backends.azure_errors import RefusedError, classify
+from openviper.storage.backends.azure_replies import block_ids_of, info_of, said, written
+from openviper.storage.backends.http_pool import Response
+from openviper.storage.driver import AmbiguousNotFoundError, Write
 from openviper.storage.errors import (
     AlreadyExistsError,
     NotFoundError,
@@ -31,24 +28,26 @@ __all__ = [
     "Blocks",
     "condition",
     "creating",
+    "exists",
     "finished_copy",
-    "info_of",
-    "is_folder",
-    "quoted",
+    "metadata_of",
     "read_on",
-    "read_range",
+    "reading",
     "stored",
-    "written",
 ]
 
 _ID_LENGTH = 32
 _REMEMBERED = 1000
 
-_BEFORE_ALL_BLOBS = datetime(2000, 1, 1, tzinfo=UTC)
+_BEFORE_ALL_BLOBS = "Sat, 01 Jan 2000 00:00:00 GMT"
 """Nothing was last modified by then: a condition that no committed blob meets."""
 
 _COPY_SECONDS = 300.0
 """How long a copy inside one account, which nearly always is done at once, may take."""
+
+_MIB = 1 << 20
+_BREAKS = 3
+"""How often a read may break off within one MiB."""
 
 
 class Blocks:
@@ -58,9 +57,9 @@ class Blocks:
     two uploads apart.
     """
 
-    def __init__(self, blob: BlobClient, key: str, write: Write, given_up: set[str]) -> None:
+    def __init__(self, client: Client, key: str, write: Write, given_up: set[str]) -> None:
         """Take, in `given_up`, the write ids whose blocks nobody waits for any more."""
-        self._blob = blob
+        self._client = client
         self._key = key
         self._write = write
         self._given_up = given_up
@@ -68,27 +67,39 @@ class Blocks:
 
     async def part(self, number: int, data: memoryview) -> None:
         """Send one block, and let it finish: one that arrived after an abort would stay."""
-        # Not copied: the SDK hands any iterable on, and the transport knows this one.
-        body = cast("Any", data)
-        staging = self._blob.stage_block(self._id(number), body, length=len(data))
-        await to_the_end(staging, patience=PART_PATIENCE)
+        request = Request(
+            method="PUT",
+            key=self._key,
+            query={"comp": "block", "blockid": self._id(number)},
+            headers={"content-type": "application/octet-stream"},
+            body=data,
+        )
+        await to_the_end(self._client.send(request), patience=PART_PATIENCE)
         self._sizes[number] = len(data)
 
     async def commit(self) -> FileInfo:
         """Make a blob of the blocks."""
-        blocks = [BlobBlock(self._id(number)) for number in sorted(self._sizes)]
+        blocks = "".join(f"<Latest>{self._id(number)}</Latest>" for number in sorted(self._sizes))
+        listed = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{blocks}</BlockList>'
+        request = Request(
+            method="PUT",
+            key=self._key,
+            query={"comp": "blocklist"},
+            headers={
+                "content-type": "application/xml",
+                **stored(self._write),
+                **condition(self._write.if_match, missing=self._write.create),
+            },
+            body=memoryview(listed.encode()),
+        )
         try:
             with creating(self._write):
-                reply = await self._blob.commit_block_list(
-                    blocks,
-                    **stored(self._write),
-                    **condition(self._write.if_match, missing=self._write.create),
-                )
-        except HttpResponseError as error:
-            if code_of(error) != "InvalidBlockList":
+                reply = await self._client.send(request)
+        except RefusedError as error:
+            if error.code != "InvalidBlockList":
                 raise
             raise await self._overtaken() from error
-        return written(self._key, sum(self._sizes.values()), self._write, reply)
+        return written(self._key, sum(self._sizes.values()), self._write, reply.headers)
 
     async def abort(self) -> None:
         """Remove the blocks where nobody else can lose by it.
@@ -102,20 +113,22 @@ class Blocks:
         if len(self._given_up) >= _REMEMBERED:
             self._given_up.clear()
         self._given_up.add(self._write.write_id)
+        listing = {"comp": "blocklist", "blocklisttype": "uncommitted"}
+        unwritten = {"if-unmodified-since": _BEFORE_ALL_BLOBS}
         try:
-            _, sent = await self._blob.get_block_list("uncommitted")
-            if all(block.id[:_ID_LENGTH] in self._given_up for block in sent):
-                await self._blob.delete_blob(if_unmodified_since=_BEFORE_ALL_BLOBS)
-        except HttpResponseError as error:
+            sent = await self._client.send(Request(method="GET", key=self._key, query=listing))
+            if all(block[:_ID_LENGTH] in self._given_up for block in block_ids_of(sent.body)):
+                await self._client.send(Request(method="DELETE", key=self._key, headers=unwritten))
+        except RefusedError as error:
             if classify(error) not in (NotFoundError, PreconditionFailedError):
                 raise
 
     def _id(self, number: int) -> str:
-        return f"{self._write.write_id}{number:05d}"
+        return base64.b64encode(f"{self._write.write_id}{number:05d}".encode()).decode()
 
     async def _overtaken(self) -> Exception:
         """Say what blocks that are gone mean: another write was committed, and took them along."""
-        if self._write.create and await self._blob.exists():
+        if self._write.create and await exists(self._client, self._key):
             return AlreadyExistsError()
         if self._write.if_match is not None:
             return PreconditionFailedError()
@@ -130,158 +143,130 @@ def creating(write: Write) -> Iterator[None]:
     """Take a failed condition of a creation, 409 or 412 by operation, for "already exists"."""
     try:
         yield
-    except HttpResponseError as error:
-        if write.create and code_of(error) == "ConditionNotMet":
+    except RefusedError as error:
+        if write.create and error.code == "ConditionNotMet":
             raise AlreadyExistsError from error
         raise
 
 
-def stored(write: Write) -> dict[str, Any]:  # Any: keywords of the SDK
-    """Return the keywords with which a write's attributes are stored."""
-    attributes = write.attributes
-    return {
-        "metadata": encode_metadata(write.stored_metadata()),
-        "content_settings": ContentSettings(
-            content_type=write.content_type,
-            cache_control=attributes.cache_control,
-            content_disposition=attributes.content_disposition,
-            content_encoding=attributes.content_encoding,
-        ),
+def stored(write: Write) -> dict[str, str]:
+    """Return the headers with which a write's attributes are stored."""
+    given = write.attributes
+    settings = {
+        "x-ms-blob-content-type": write.content_type,
+        "x-ms-blob-cache-control": given.cache_control,
+        "x-ms-blob-content-disposition": given.content_disposition,
+        "x-ms-blob-content-encoding": given.content_encoding,
     }
+    said_settings = {name: value for name, value in settings.items() if value is not None}
+    return said_settings | metadata_of(write)
 
 
-def condition(etag: str | None, *, missing: bool = False) -> dict[str, Any]:  # Any: as above
-    """Return the keywords that bind a request to one version, or to none being there."""
+def metadata_of(write: Write) -> dict[str, str]:
+    """Return the headers with which a write's metadata is stored."""
+    metadata = encode_metadata(write.stored_metadata())
+    return {f"x-ms-meta-{name}": value for name, value in metadata.items()}
+
+
+def condition(etag: str | None, *, missing: bool = False) -> dict[str, str]:
+    """Return the header that binds a request to one version, or to none being there."""
     if missing:
-        return {"match_condition": MatchConditions.IfMissing}
-    if etag is None:
-        return {}
-    return {"etag": quoted(etag), "match_condition": MatchConditions.IfNotModified}
+        return {"if-none-match": "*"}
+    return {} if etag is None else {"if-match": f'"{etag}"'}
 
 
-def quoted(etag: str | None) -> str:
-    """Return an etag as HTTP writes it."""
-    return f'"{etag}"'
-
-
-def written(key: str, size: int, write: Write, reply: dict[str, Any]) -> FileInfo:
-    """Return what is known of a blob from what was sent and the reply's headers."""
-    return FileInfo(
-        name=key,
-        size=size,
-        modified=reply["last_modified"].astimezone(UTC),
-        etag=reply["etag"].strip('"'),
-        content_type=write.content_type,
-        cache_control=write.attributes.cache_control,
-        content_disposition=write.attributes.content_disposition,
-        content_encoding=write.attributes.content_encoding,
-        metadata=write.stored_metadata(),
-    )
-
-
-def info_of(found: BlobProperties, key: str) -> FileInfo:
-    """Return what is known of a blob; `NotFoundError` for what stands for a folder."""
-    if is_folder(found):
-        raise NotFoundError
-    settings = found.content_settings
-    return FileInfo(
-        name=key,
-        size=found.size,
-        modified=found.last_modified.astimezone(UTC),
-        etag=str(found.etag).strip('"'),
-        content_type=settings.content_type or None,
-        cache_control=settings.cache_control or None,
-        content_disposition=settings.content_disposition or None,
-        content_encoding=settings.content_encoding or None,
-        metadata=decode_metadata(found.metadata or {}),
-        checksums={"md5": settings.content_md5.hex()} if settings.content_md5 else {},
-    )
-
-
-def is_folder(found: BlobProperties) -> bool:
-    """Tell a folder, real (of a hierarchical namespace) or marked by a tool, from a file."""
-    return any(
-        name.lower() == "hdi_isfolder" and value == "true"
-        for name, value in (found.metadata or {}).items()
-    )
-
-
-async def read_range(
-    blob: BlobClient, start: int, size: int, if_match: str | None
-) -> tuple[bytes, BlobProperties]:
-    """Read up to `size` bytes by one request, as they are stored."""
-    replies: list[Any] = []  # Any: the SDK's
+async def exists(client: Client, key: str) -> bool:
+    """Tell whether a blob is there."""
     try:
-        download = await blob.download_blob(
-            start,
-            size,
-            max_concurrency=1,
-            decompress=False,
-            raw_response_hook=replies.append,
-            **condition(if_match),
-        )
-        return await download.readall(), download.properties
-    except BaseException:
-        # The SDK leaves the connection of a reply that is not read to its end open.
-        for reply in replies:
-            reply.http_response.internal_response.close()
-        raise
+        await client.send(Request(method="HEAD", key=key))
+    except RefusedError as error:
+        if classify(error) not in (NotFoundError, AmbiguousNotFoundError):
+            raise
+        return False
+    return True
+
+
+def reading(key: str, start: int, end: int | None, if_match: str | None) -> Request:
+    """Return the request for the bytes of a range, as they are stored."""
+    headers = condition(if_match)
+    if start or end is not None:
+        headers["x-ms-range"] = f"bytes={start}-{'' if end is None else end - 1}"
+    return Request(method="GET", key=key, headers=headers)
 
 
 async def read_on(
-    blob: BlobClient, first: bytes, start: int, stop: int, etag: str | None
+    client: Client,
+    response: Response,
+    key: str,
+    *,
+    start: int,
+    stop: int,
+    etag: str | None,
 ) -> AsyncGenerator[bytes, None]:
-    """Give what was read, and the rest; the next request is under way meanwhile."""
-
-    def begin() -> asyncio.Task[tuple[bytes, BlobProperties]] | None:
-        if position >= stop:
-            return None
-        size = min(READ_SIZE, stop - position)
-        return asyncio.create_task(read_range(blob, position, size, etag))
-
-    position = start + len(first)
-    following = begin()
-    try:
-        yield first
-        while following is not None:
-            chunk, _ = await following
-            position += len(chunk)
-            following = begin() if chunk else None
-            yield chunk
-    finally:
-        if following is not None:
-            following.cancel()
-            await to_the_end(asyncio.gather(following, return_exceptions=True))
+    """Give what a reply has; where it breaks off, ask for the rest of the same version."""
+    position = mark = start
+    breaks = 0
+    while True:
+        try:
+            async with response:
+                while chunk := await response.piece():
+                    position += len(chunk)
+                    yield chunk
+        except Exception as error:
+            if position - mark >= _MIB:
+                mark, breaks = position, 0
+            breaks += 1
+            if not is_passing(error) or breaks > _BREAKS:
+                raise
+        else:
+            return
+        response = await client.open(reading(key, position, stop, etag))
 
 
-async def finished_copy(blob: BlobClient, copy_id: str, *, created: bool) -> BlobProperties:
+async def finished_copy(client: Client, key: str, copy_id: str, *, created: bool) -> FileInfo:
     """Wait until a copy that was begun is done; stop it where it fails or takes too long.
 
     What is left then, an empty blob, is removed where nothing was there before.
     """
+    limit = asyncio.timeout(_COPY_SECONDS)
     try:
-        async with asyncio.timeout(_COPY_SECONDS):
-            found = await _ended_copy(blob, copy_id)
+        async with limit:
+            found = await _ended_copy(client, key, copy_id)
     except TimeoutError:
-        await blob.abort_copy(copy_id)
-        found = await blob.get_blob_properties()
-    if found.copy.id != copy_id:
+        if not limit.expired():
+            raise  # it was a request's: the copy may go on
+        await client.send(
+            Request(
+                method="PUT",
+                key=key,
+                query={"comp": "copy", "copyid": copy_id},
+                headers={"x-ms-copy-action": "abort"},
+            )
+        )
+        found = await _looked(client, key)
+    if found.get("x-ms-copy-id") != copy_id:
         raise PreconditionFailedError  # somebody wrote there meanwhile
-    if found.copy.status == "success":
-        return found
+    status = said(found, "x-ms-copy-status")
+    if status == "success":
+        return info_of(found, key)
     if created:
-        await blob.delete_blob(**condition(str(found.etag).strip('"')))
+        headers = condition(said(found, "etag").strip('"'))
+        await client.send(Request(method="DELETE", key=key, headers=headers))
     raise UnavailableError(
-        f"azure: the copy ended as {found.copy.status!r}"
+        f"azure: the copy ended as {status!r}"
         + ("; nothing is left of it" if created else "; an empty file may be in its place")
     )
 
 
-async def _ended_copy(blob: BlobClient, copy_id: str) -> BlobProperties:
+async def _ended_copy(client: Client, key: str, copy_id: str) -> Mapping[str, str]:
     pause = 0.1
     while True:
-        found = await blob.get_blob_properties()
-        if found.copy.id != copy_id or found.copy.status != "pending":
+        found = await _looked(client, key)
+        if found.get("x-ms-copy-id") != copy_id or found.get("x-ms-copy-status") != "pending":
             return found
         await asyncio.sleep(pause)
         pause = min(2.0, pause * 2)
+
+
+async def _looked(client: Client, key: str) -> Mapping[str, str]:
+    return (await client.send(Request(method="HEAD", key=key))).headers

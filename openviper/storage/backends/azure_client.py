@@ -1,157 +1,184 @@
-"""Open the SDK's client as this package needs it: bounded in time, memory and retries."""
+"""Send requests to Azure Blob Storage, signed, with time limits and retries.
+
+https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
+"""
 
 from __future__ import annotations
 
-import asyncio
-import random
-import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import base64
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
-from urllib.request import getproxies
-from weakref import WeakSet
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import quote, urlsplit
 
-from aiohttp import ClientConnectorError
-from azure.core.exceptions import (
-    ServiceRequestError,
-    ServiceResponseError,
-    ServiceResponseTimeoutError,
-)
-from azure.core.pipeline import PipelineRequest
-from azure.core.pipeline.transport import AioHttpTransport
-from azure.storage.blob.aio import ContainerClient, ExponentialRetry
-
+from openviper.storage.backends.attempts import retried
 from openviper.storage.backends.azure_account import Account
+from openviper.storage.backends.azure_errors import RefusedError, is_passing, not_azure
+from openviper.storage.backends.azure_signing import VERSION, shared_key
+from openviper.storage.backends.dates import http_date
+from openviper.storage.backends.http_pool import Pool, Response
 
-__all__ = ["READ_SIZE", "connect", "portable_boundary"]
+if TYPE_CHECKING:
+    from openviper.storage.backends.azure_token import AccessToken, TokenCredential
 
-READ_SIZE = 1 << 20
-"""Bytes of one range request."""
+__all__ = ["Client", "Reply", "Request", "connect"]
+
+T = TypeVar("T")
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _AT_ONCE = 100
-_SENT_AT_ONCE = 256 << 10
-_RECEIVED_AT_ONCE = 256 << 10
+"""Connections; requests beyond wait for their turn."""
+
+_CODE = re.compile(rb"<Code>(\w+)</Code>")
+_PLAIN = "/~!$&'()*,;=:@"
+"""What a path may have unquoted beside letters and digits: what is signed is what is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Describe a request that may be sent again; names of headers are in lower case."""
+
+    method: str
+    key: str | None = None
+    """The blob that it is about; None for the container."""
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: memoryview | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Hold a whole answer."""
+
+    headers: Mapping[str, str]
+    body: bytes
 
 
 async def connect(
-    account: Account, container: str, *, patience: float, max_attempts: int, put_size: int
-) -> AsyncGenerator[ContainerClient, None]:
+    account: Account, container: str, *, patience: float, max_attempts: int
+) -> AsyncGenerator[Client, None]:
     """Give a client of the running loop; `patience` is in seconds, for each wait."""
-    client = ContainerClient(
-        account.url,
-        container,
-        credential=account.credential,
-        transport=_Transport(patience),
-        # Waits of 0 to 1 s and 1 to 2 s before the second and third attempt; the SDK's own
-        # defaults keep a caller for over a minute when nobody listens.
-        retry_policy=_Retry(initial_backoff=0, retry_total=max_attempts - 1),
-        max_single_put_size=put_size,
-        max_single_get_size=READ_SIZE,
-        max_chunk_get_size=READ_SIZE,
-    )
-    async with client:
-        yield client
+    parts = urlsplit(account.url)
+    pool = Pool(f"{parts.scheme}://{parts.netloc}", patience=patience, limit=_AT_ONCE)
+    try:
+        yield Client(account, container, pool, max_attempts=max_attempts)
+    finally:
+        await pool.aclose()
 
 
-class _Retry(ExponentialRetry):
-    """Wait shortly: in all, a refused connection is told within seconds."""
+class Client:
+    """Send requests about one container from one loop."""
 
-    def get_backoff_time(self, settings: dict[str, Any]) -> float:  # Any: the SDK's
-        """Return a random time that doubles with each attempt, 4 s at most."""
-        longest: float = min(4.0, 0.5 * 2.0 ** settings["count"])
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    def __init__(self, account: Account, container: str, pool: Pool, *, max_attempts: int) -> None:
+        parts = urlsplit(account.url)
+        self._host = parts.netloc
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._path = f"{parts.path}/{container}"
+        self._name = account.name or ""
+        self._key = None if account.key is None else base64.b64decode(account.key)
+        self._sas = account.sas
+        self._token = _token_of(account)
+        self._pool = pool
+        self._max_attempts = max_attempts
 
+    async def send(self, request: Request) -> Reply:
+        """Return the whole answer, after retries."""
 
-class _Body:
-    """Give a request's body in pieces, anew for each attempt.
+        async def attempt() -> Reply:
+            async with await self._begin(request) as response:
+                return Reply(response.headers, await response.read())
 
-    aiohttp warns of large bodies that are bytes, since it would write them in one piece:
-    https://github.com/aio-libs/aiohttp/blob/v3.14.5/aiohttp/payload.py#L360
-    """
+        return await self._retried(attempt)
 
-    def __init__(self, data: bytes | memoryview, progress: Callable[[], None]) -> None:
-        self._data = memoryview(data)
-        self._progress = progress
+    async def open(self, request: Request) -> Response:
+        """Return an answer whose body is still to be read; the caller closes it."""
+        return await self._retried(lambda: self._begin(request))
 
-    def __len__(self) -> int:
-        return len(self._data)
+    def url(self, key: str) -> str:
+        """Return the address of a blob, with the SAS if there is one: it is a secret."""
+        return f"{self._origin}{self.target(self.path_of(key))}"
 
-    async def __aiter__(self) -> AsyncIterator[memoryview]:
-        for position in range(0, len(self._data), _SENT_AT_ONCE):
-            self._progress()
-            yield self._data[position : position + _SENT_AT_ONCE]
-        self._progress()
+    def path_of(self, key: str | None) -> str:
+        """Return the path of a blob, or of the container."""
+        return self._path if key is None else f"{self._path}/{quote(key, safe=_PLAIN)}"
 
+    def target(self, path: str, query: Mapping[str, str] = _NOTHING) -> str:
+        """Return what a request names: a path and a query, with the SAS in it."""
+        said = [f"{name}={quote(value, safe='')}" for name, value in query.items()]
+        if self._sas is not None:
+            said.append(self._sas)
+        return f"{path}?{'&'.join(said)}" if said else path
 
-class _Transport(AioHttpTransport):  # type: ignore[misc]  # untyped: the SDK loads it lazily
-    """Send large bodies piecewise, and give up on a service that stops taking or answering."""
+    async def authorised(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        query: Mapping[str, str] = _NOTHING,
+        length: int = 0,
+    ) -> dict[str, str]:
+        """Return the headers with the date and what lets them in."""
+        dated = {**headers, "x-ms-date": http_date()}
+        if self._key is not None:
+            dated["authorization"] = shared_key(
+                self._name,
+                self._key,
+                method=method,
+                path=path,
+                query=query,
+                headers=dated,
+                length=length,
+            )
+        elif self._token is not None:
+            dated["authorization"] = f"Bearer {await self._token.get()}"
+        return dated
 
-    def __init__(self, timeout: float) -> None:
-        super().__init__(
-            connection_timeout=timeout,
-            read_timeout=timeout,
-            connection_data_block_size=_RECEIVED_AT_ONCE,
-            # Else aiohttp looks in the environment, and for a .netrc, in a thread each time.
-            use_env_settings=bool(getproxies()),
+    async def _begin(self, request: Request) -> Response:
+        path, body = self.path_of(request.key), request.body
+        headers = await self.authorised(
+            request.method,
+            path,
+            {"x-ms-version": VERSION, **request.headers},
+            query=request.query,
+            length=0 if body is None else len(body),
         )
-        self._timeout = timeout
-        # As many as aiohttp has connections: waiting for one is not the service's fault.
-        self._free = asyncio.Semaphore(_AT_ONCE)
-        self._unsure: WeakSet[object] = WeakSet()
+        headers["host"] = self._host
+        headers["accept-encoding"] = "identity"
+        target = self.target(path, request.query)
+        response = await self._pool.begin(request.method, target, headers, body)
+        if response.status < HTTPStatus.MULTIPLE_CHOICES and "x-ms-request-id" in response.headers:
+            return response
+        raise await self._refused(request.method, response)
 
-    async def send(self, request: Any, **options: Any) -> Any:  # Any: two kinds of each there
-        """Send one attempt; errors say whether any attempt can have reached the service."""
-        loop = asyncio.get_running_loop()
-        data = request.data
-        try:
-            # aiohttp has no limit on the time that a write may take.
-            async with self._free, asyncio.timeout(self._timeout) as limit:
-                if isinstance(data, memoryview) or _is_large(data):
-                    request.data = _Body(
-                        data, lambda: limit.reschedule(loop.time() + self._timeout)
-                    )
-                return _of_azure(await super().send(request, **options))
-        except TimeoutError as error:
-            self._unsure.add(request)
-            raise ServiceResponseTimeoutError("no answer in time", error=error) from error
-        except ServiceRequestError as error:
-            # The SDK calls a lost connection a request that was not sent.
-            never_made = isinstance(error.inner_exception, ClientConnectorError)
-            if never_made and request not in self._unsure:
-                raise
-            self._unsure.add(request)
-            raise ServiceResponseError(str(error), error=error.inner_exception) from error
-        except ServiceResponseError:
-            self._unsure.add(request)
-            raise
-        finally:
-            request.data = data
+    async def _refused(self, method: str, response: Response) -> Exception:
+        words = await response.words()
+        status, headers = response.status, response.headers
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            return not_azure("x-ms-request-id")  # with which Azure numbers all its replies
+        code = headers.get("x-ms-error-code")
+        if code is None:
+            found = _CODE.search(words)
+            code = found[1].decode() if found else ""
+        error = RefusedError(method, status, code, headers.get("x-ms-request-id", ""))
+        if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
+            error.tries_again = self._token.is_of_another(headers.get("www-authenticate", ""))
+        return error
+
+    async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        return await retried(
+            attempt, attempts=self._max_attempts, longest_pause=4.0, passing=is_passing
+        )
 
 
-def _of_azure(response: Any) -> Any:  # Any: as above
-    """Return a response, or raise where a success is not Azure's, who numbers all its replies.
+def _token_of(account: Account) -> AccessToken | None:
+    if account.token is None:
+        return None
+    # Not before it is needed: azure-core takes longer to load than all else here.
+    from openviper.storage.backends.azure_token import AccessToken  # noqa: PLC0415
 
-    The SDK would look in it for what is not there.
-    """
-    succeeded = response.status_code < HTTPStatus.MULTIPLE_CHOICES
-    if succeeded and "x-ms-request-id" not in response.headers:
-        response.internal_response.close()
-        raise ServiceResponseError("a reply of success that is not Azure's")
-    return response
-
-
-def _is_large(data: object) -> bool:
-    return isinstance(data, bytes) and len(data) > _SENT_AT_ONCE
-
-
-def portable_boundary(request: PipelineRequest[Any]) -> None:  # Any: the SDK has two kinds
-    """Name the boundary of a batch as Azure's documentation does.
-
-    Python's own begins with `=`, which Azurite takes for the end of its name:
-    https://github.com/Azure/Azurite/blob/v3.35.0/src/blob/handlers/ContainerHandler.ts
-    """
-    sent = request.http_request
-    kind, _, old = sent.headers["Content-Type"].partition("boundary=")
-    new = f"batch_{secrets.token_hex(len(old))}"[: len(old)]
-    sent.headers["Content-Type"] = f"{kind}boundary={new}"
-    sent.set_bytes_body(sent.data.replace(old.encode(), new.encode()))
+    return AccessToken(cast("TokenCredential", account.token))

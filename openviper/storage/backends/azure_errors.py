@@ -1,25 +1,9 @@
-"""Tell what an exception of the Azure SDK means, by its type, code and status alone."""
+"""Tell what a refusal of Azure's means, by its code and status alone."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import aiohttp
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    DecodeError,
-    HttpResponseError,
-    ServiceRequestError,
-    ServiceRequestTimeoutError,
-    ServiceResponseTimeoutError,
-)
-
-from openviper.storage.driver import (
-    AmbiguousNotFoundError,
-    NotSentError,
-    RangeNotSatisfiableError,
-)
+from openviper.storage.backends import attempts
+from openviper.storage.driver import AmbiguousNotFoundError, RangeNotSatisfiableError
 from openviper.storage.errors import (
     AlreadyExistsError,
     ContainerNotFoundError,
@@ -38,7 +22,7 @@ from openviper.storage.errors import (
     UnsupportedOperationError,
 )
 
-__all__ = ["classify", "code_of"]
+__all__ = ["RefusedError", "classify", "is_passing", "not_azure"]
 
 # https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
 # https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
@@ -96,39 +80,35 @@ _BY_STATUS: dict[int, type[StorageError]] = {
 }
 
 
+class RefusedError(Exception):
+    """Hold what the service said to a request that it did not carry out, and nothing secret."""
+
+    def __init__(self, method: str, status: int, code: str, request_id: str = "") -> None:
+        super().__init__(f"{method}: {status} {code or 'without a code'}, request {request_id}")
+        self.status = status
+        self.code = code
+        """The service's own word for it, "" where it gave none."""
+        self.tries_again = status == 408 or (status >= 500 and status not in (501, 505))
+        """Whether another attempt may end otherwise."""
+
+
 def classify(error: Exception) -> type[StorageError] | None:
-    """Return what an exception means; None for what is not the SDK's."""
-    if isinstance(error, HttpResponseError) and error.status_code is not None:
-        return _answered(error, error.status_code)
-    if isinstance(error, ClientAuthenticationError):
-        return PermissionDeniedError
-    if isinstance(
-        error, ServiceRequestTimeoutError | ServiceResponseTimeoutError | aiohttp.ServerTimeoutError
-    ):
-        return StorageTimeoutError
-    if isinstance(error, ServiceRequestError):
-        # The transport leaves this type to connections that were never made.
-        return NotSentError
-    if isinstance(error, AzureError):
-        # Also a reply that broke off, which the SDK wraps in an HttpResponseError without status.
-        inner = error.inner_exception
-        return (classify(inner) if isinstance(inner, Exception) else None) or UnavailableError
-    return UnavailableError if isinstance(error, aiohttp.ClientError) else None
-
-
-def code_of(error: HttpResponseError) -> str:
-    """Return the service's own word for an error, "" where it gave none."""
-    code: object = getattr(error, "error_code", None)
-    if code is None and error.response is not None:
-        headers: Any = getattr(error.response, "headers", {})  # Any: missing in its annotations
-        code = headers.get("x-ms-error-code")
-    return str(getattr(code, "value", code) or "")
-
-
-def _answered(error: HttpResponseError, status: int) -> type[StorageError]:
-    if isinstance(error, DecodeError):
-        return UnavailableError
-    meaning = _BY_CODE.get(code_of(error)) or _BY_STATUS.get(status)
+    """Return what an exception means; None for what is not of a request."""
+    if not isinstance(error, RefusedError):
+        return attempts.classify(error)
+    meaning = _BY_CODE.get(error.code) or _BY_STATUS.get(error.status)
     if meaning is not None:
         return meaning
-    return UnavailableError if status >= 500 else StorageError
+    return UnavailableError if error.status >= 500 else StorageError
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether trying again may help."""
+    if isinstance(error, RefusedError):
+        return error.tries_again
+    return isinstance(error, UnavailableError) or attempts.is_passing(error)
+
+
+def not_azure(lacking: str) -> UnavailableError:
+    """Return the error of a reply that says yes and lacks what Azure always says."""
+    return UnavailableError(f"azure: a reply of success without {lacking}: something else answered")

@@ -1,31 +1,25 @@
-"""Send requests to Google Cloud Storage over gcloud-aio, with time limits and retries of our own.
+"""Send requests to Google Cloud Storage, with time limits and retries of our own.
 
-gcloud-aio gives the session and the access token. Its methods are not used: their time limit
-is for the whole body, they pin no generation, and `upload` tries a refused condition again
+gcloud-aio gives the access token alone. The requests of its `Storage` are not used: their time
+limit is for the whole body, they pin no generation, and `upload` tries a refused condition again
 for 15 seconds (gcloud-aio-storage 9.6, `Storage._do_upload`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from aiohttp import ClientResponse, ClientResponseError
-from gcloud.aio.storage import Storage
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
-from openviper.storage.backends import exchange
-from openviper.storage.backends.exchange import Body, Exchange, Feed, new_session
+from openviper.storage.backends import attempts
 from openviper.storage.backends.gcs_token import AccessToken
-from openviper.storage.driver import AmbiguousNotFoundError, NotSentError, RangeNotSatisfiableError
+from openviper.storage.backends.http_pool import Pool, Response
+from openviper.storage.driver import AmbiguousNotFoundError, RangeNotSatisfiableError
 from openviper.storage.errors import (
     PermissionDeniedError,
     PreconditionFailedError,
@@ -34,7 +28,7 @@ from openviper.storage.errors import (
     TooLargeError,
     UnavailableError,
 )
-from openviper.storage.types import Buffer
+from openviper.storage.shield import to_the_end
 
 __all__ = [
     "Client",
@@ -49,8 +43,10 @@ __all__ = [
 
 T = TypeVar("T")
 
+_AT_ONCE = 100
+"""Connections; requests beyond wait for their turn."""
+
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
-_WORDS = 4096
 _MEANINGS: dict[int, type[StorageError]] = {
     401: PermissionDeniedError,
     403: PermissionDeniedError,
@@ -83,7 +79,8 @@ class Request:
     url: str
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: Sequence[Buffer] = ()
+    """Names in lower case, as in all replies."""
+    body: memoryview | None = None
     accepts: frozenset[int] = frozenset()
     """Statuses that are no error, beside 2xx."""
     meanings: Mapping[int, type[StorageError]] = field(
@@ -99,6 +96,9 @@ class Resource(dict[str, Any]):  # Any: as JSON has it
         raise _not_the_service(key)
 
 
+_DECODER = json.JSONDecoder(object_hook=Resource)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """Hold a whole answer."""
@@ -110,7 +110,7 @@ class Reply:
     def json(self) -> Resource:
         """Return the resource in the body."""
         try:
-            resource = json.loads(self.body, object_hook=Resource)
+            resource = _DECODER.decode(self.body.decode())
         except ValueError as error:
             raise _not_the_service("JSON") from error
         if not isinstance(resource, Resource):
@@ -118,39 +118,27 @@ class Reply:
         return resource
 
 
-class RefusedError(ClientResponseError):
-    """Hold the status and the words of a refusal, but not the token that the request had."""
+class RefusedError(Exception):
+    """Hold the status and the words of a refusal, and nothing of what was asked."""
 
     def __init__(
-        self,
-        url: URL,
-        method: str,
-        status: int,
-        words: str = "",
-        meaning: type[StorageError] | None = None,
+        self, method: str, status: int, words: str = "", meaning: type[StorageError] | None = None
     ) -> None:
-        nothing = CIMultiDictProxy(CIMultiDict[str]())
-        address = url.with_query(None)  # that of an upload session is a permission
-        asked = aiohttp.RequestInfo(address, method, nothing, address)
-        super().__init__(asked, (), status=status, message=words)
+        super().__init__(f"{method}: {status} {words}")
+        self.status = status
         self.meaning = meaning or _meaning(status)
 
 
 def classify(error: Exception) -> type[StorageError] | None:
-    """Return what an exception of aiohttp means; None for what is not its."""
-    if isinstance(error, RefusedError):
-        return error.meaning
-    if isinstance(error, ClientResponseError):
-        return _meaning(error.status)
-    return exchange.classify(error)
+    """Return what an exception means; None for what is not of a request."""
+    return error.meaning if isinstance(error, RefusedError) else attempts.classify(error)
 
 
 def _is_passing(error: Exception) -> bool:
     """Tell whether trying again may help."""
-    if isinstance(error, ClientResponseError):
+    if isinstance(error, RefusedError):
         return error.status in _PASSING
-    passing = aiohttp.ClientConnectionError | aiohttp.ClientPayloadError
-    return isinstance(error, passing | TimeoutError | ConnectionError)
+    return attempts.is_passing(error)
 
 
 def _meaning(status: int) -> type[StorageError]:
@@ -162,107 +150,104 @@ def _not_the_service(lacking: str) -> UnavailableError:
 
 
 async def connect(service: Service) -> AsyncGenerator[Client, None]:
-    """Open a session for the running loop."""
-    async with new_session() as session:
-        token = await AccessToken.load(
-            None if service.emulated else service.service_file,
-            session=session,
-            timeout=service.timeout,
-            anonymous=service.emulated,
-        )
-        storage = Storage(
-            session=session,  # type: ignore[arg-type]  # declared as that of requests
-            token=token,
-            api_root=service.root,
-            api_is_dev=service.emulated,
-        )
-        yield Client(storage, service, Exchange(session, patience=service.timeout))
+    """Give a client of the running loop."""
+    async with AsyncExitStack() as stack:
+        token = None
+        if not service.emulated:
+            session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
+            token = await AccessToken.load(
+                service.service_file, session=session, timeout=service.timeout
+            )
+        client = Client(service, token)
+        stack.push_async_callback(client.aclose)
+        yield client
 
 
 class Client:
     """Send requests from one loop."""
 
-    def __init__(self, storage: Storage, service: Service, exchange: Exchange) -> None:
-        self._storage = storage
+    def __init__(self, service: Service, token: AccessToken | None) -> None:
         self._service = service
-        self._exchange = exchange
+        self._token = token
+        self._pools: dict[str, Pool] = {}
 
     async def send(self, request: Request) -> Reply:
         """Return the whole answer, after retries."""
         return await self.retried(lambda: self.send_once(request))
 
-    async def send_once(
-        self, request: Request, *, stream: AsyncGenerator[Buffer, None] | None = None
-    ) -> Reply:
-        """Return the whole answer to one attempt, whose body may be one that comes once."""
-        async with (
-            self._exchange.body(request.body, stream=stream) as body,
-            await self._begin(request, body) as response,
-        ):
-            content = await response.read()
-            return Reply(status=response.status, headers=response.headers, body=content)
+    async def send_once(self, request: Request) -> Reply:
+        """Return the whole answer to one attempt."""
+        return await _read(await self._begin(request))
 
-    @asynccontextmanager
-    async def open(self, request: Request) -> AsyncIterator[ClientResponse]:
-        """Give an answer whose body is still to be read; only its beginning is tried again."""
-        async with await self.retried(lambda: self._begin(request)) as response:
-            yield response
+    async def send_stream(
+        self, request: Request, stream: AsyncGenerator[memoryview, None]
+    ) -> Reply:
+        """Return the whole answer to a request with a body that comes once, and close that."""
+        try:
+            return await _read(await self._begin(request, stream))
+        finally:
+            await to_the_end(stream.aclose())
+
+    async def open(self, request: Request) -> Response:
+        """Return an answer whose body is still to be read; the caller closes it."""
+        return await self.retried(lambda: self._begin(request))
 
     async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until it works, fails for good, or has failed often enough.
-
-        An attempt that may have been carried out is not forgotten for a later one that was
-        certainly not: its error is raised.
-        """
-        doubt: Exception | None = None
-        number = 1
-        while True:
-            try:
-                return await attempt()
-            except Exception as error:
-                if classify(error) is not NotSentError:
-                    doubt = error
-                if not _is_passing(error) or number == self._service.max_attempts:
-                    if doubt is None or doubt is error:
-                        raise
-                    raise doubt  # noqa: B904 - it came before
-            await _pause(number)
-            number += 1
-
-    async def _begin(self, request: Request, body: Body = None) -> ClientResponse:
-        headers = {"Accept-Encoding": "identity", **request.headers}
-        if not self._service.emulated:
-            headers["Authorization"] = f"Bearer {await self._storage.token.get()}"
-        once = isinstance(body, Feed) and body.size is None
-        response = await self._exchange.begin(
-            request.method,
-            _address(request),
-            headers,
-            body,
-            # What can't be tried again may take its time.
-            patience=self._service.timeout * self._service.max_attempts if once else None,
+        """Try as `attempts.retried` does, up to 16 s apart."""
+        return await attempts.retried(
+            attempt,
+            attempts=self._service.max_attempts,
+            longest_pause=16.0,
+            passing=_is_passing,
         )
-        if response.ok or response.status in request.accepts:
+
+    async def aclose(self) -> None:
+        """End all connections."""
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def _begin(
+        self, request: Request, stream: AsyncGenerator[memoryview, None] | None = None
+    ) -> Response:
+        scheme, _, host, path = request.url.split("/", 3)
+        headers = {"host": host, "accept-encoding": "identity", **request.headers}
+        if self._token is not None:
+            headers["authorization"] = f"Bearer {await self._token.get()}"
+        patience = self._service.timeout
+        response = await self._pool(f"{scheme}//{host}").begin(
+            request.method,
+            f"/{path}{_quoted(request.query)}",
+            headers,
+            request.body,
+            stream=stream,
+            # What can't be tried again may take its time.
+            patience=patience if stream is None else patience * self._service.max_attempts,
+        )
+        if response.status < 300 or response.status in request.accepts:
             return response
-        try:
-            words = await response.content.read(_WORDS)
-        finally:
-            response.close()  # and so stop what is still being sent
+        words = await response.words()
         raise RefusedError(
-            response.url,
             request.method,
             response.status,
             words.decode(errors="replace"),
             request.meanings.get(response.status),
         )
 
+    def _pool(self, origin: str) -> Pool:
+        """Return the connections to a host: an upload session may have one of its own."""
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = Pool(origin, patience=self._service.timeout, limit=_AT_ONCE)
+            self._pools[origin] = pool
+        return pool
 
-async def _pause(number: int) -> None:
-    """Wait before the next attempt: 0.5 to 1 s after the first, doubled each time up to 16 s."""
-    longest = min(2 ** (number - 1), 16)
-    await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret is made of it
+
+async def _read(response: Response) -> Reply:
+    async with response:
+        content = await response.read()
+        return Reply(status=response.status, headers=response.headers, body=content)
 
 
-def _address(request: Request) -> URL:
-    query = f"?{urlencode(request.query, quote_via=quote, safe='')}" if request.query else ""
-    return URL(f"{request.url}{query}", encoded=True)
+def _quoted(query: Mapping[str, str]) -> str:
+    # "fields" has commas and brackets, and quoting those takes longer than all else.
+    return f"?{urlencode(query, quote_via=quote, safe='(),')}" if query else ""

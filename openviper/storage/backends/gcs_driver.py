@@ -14,16 +14,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from email import message_from_bytes
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Literal
 from urllib.parse import quote
 from uuid import uuid4
 
-from yarl import URL
-
 from openviper.storage.attributes import DEFAULT_CONTENT_TYPE
+from openviper.storage.backends.batches import answers
+from openviper.storage.backends.dates import moment_of
 from openviper.storage.backends.gcs_client import (
     Client,
     RefusedError,
@@ -62,8 +60,6 @@ _FIELDS = (
     "metadata,md5Hash,crc32c"
 )
 _GENERATION = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-_ANSWERED = re.compile(r"<response-(\d+)>")
-_STATUS = re.compile(r"HTTP/[\d.]+ (\d{3})")
 
 
 class GCSDriver:
@@ -104,20 +100,26 @@ class GCSDriver:
 
     @asynccontextmanager
     async def get(
-        self, key: str, *, start: int, end: int | None, if_match: str | None, chunk_size: int
+        self,
+        key: str,
+        *,
+        start: int,
+        end: int | None,
+        if_match: str | None,
+        chunk_size: int,  # noqa: ARG002 - what came is not cut twice
     ) -> AsyncIterator[Download]:
         """Open a read of the stored bytes; what is stored compressed stays so."""
         query = {"alt": "media", **_if_generation(if_match)}
-        headers = {"Accept-Encoding": "gzip"}  # https://cloud.google.com/storage/docs/transcoding
+        headers = {"accept-encoding": "gzip"}  # https://cloud.google.com/storage/docs/transcoding
         if start or end is not None:
-            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+            headers["range"] = f"bytes={start}-{'' if end is None else end - 1}"
         request = Request(method="GET", url=self._object(key), query=query, headers=headers)
         client = await self._clients.get()
-        async with client.open(request) as response:
+        async with await client.open(request) as response:
             info = _downloaded(key, response.headers)
             if if_match is not None and info.etag != if_match:
                 raise PreconditionFailedError  # an emulator did not look
-            yield Download(info=info, chunks=response.content.iter_chunked(chunk_size))
+            yield Download(info=info, chunks=response.pieces())
 
     async def head(self, key: str) -> FileInfo:
         """Return what is known of an object."""
@@ -163,8 +165,8 @@ class GCSDriver:
         request = Request(
             method="POST",
             url=f"{self._object(source.name)}/rewriteTo/b/{self._bucket}/o/{quote(key, safe='')}",
-            headers={"Content-Type": "application/json; charset=UTF-8"},
-            body=(json.dumps(attributes_of(write)).encode(),),
+            headers={"content-type": "application/json; charset=UTF-8"},
+            body=memoryview(json.dumps(attributes_of(write)).encode()),
             meanings=_meanings(write),
         )
         token: dict[str, str] = {}
@@ -180,15 +182,17 @@ class GCSDriver:
         request = Request(
             method="POST",
             url=f"{self._root}/batch/storage/v1",
-            headers={"Content-Type": f"multipart/mixed; boundary={boundary}"},
-            body=(self._deletions(keys, boundary),),
+            headers={"content-type": f"multipart/mixed; boundary={boundary}"},
+            body=memoryview(self._deletions(keys, boundary)),
         )
-        statuses = _statuses(await self._send(request))
+        reply = await self._send(request)
+        answered = answers(reply.headers.get("content-type", ""), reply.body)
         failures: dict[str, Exception] = {}
         for number, key in enumerate(keys):
-            status = statuses.get(number, 503)  # it said nothing of this one
+            # Where it said nothing of one, that was not done.
+            status = answered[number].status if number in answered else 503
             if status >= 300:
-                failures[key] = RefusedError(URL(self._objects), "DELETE", status, key)
+                failures[key] = RefusedError("DELETE", status)
         return failures
 
     async def signed_url(self, key: str, request: SignRequest) -> str:
@@ -256,19 +260,19 @@ def _info_of(resource: Resource) -> FileInfo:
 
 
 def _downloaded(key: str, headers: Mapping[str, str]) -> FileInfo:
-    if "X-Goog-Generation" not in headers:
+    if "x-goog-generation" not in headers:
         raise UnavailableError  # something else answered
-    _, _, whole = headers.get("Content-Range", "").rpartition("/")
-    modified = headers.get("Last-Modified")
+    _, _, whole = headers.get("content-range", "").rpartition("/")
+    modified = headers.get("last-modified")
     return FileInfo(
         name=key,
-        size=int(whole or headers.get("X-Goog-Stored-Content-Length") or headers["Content-Length"]),
-        modified=None if modified is None else parsedate_to_datetime(modified),
-        etag=headers["X-Goog-Generation"],
-        content_type=headers.get("Content-Type", DEFAULT_CONTENT_TYPE),
-        cache_control=headers.get("Cache-Control"),
-        content_disposition=headers.get("Content-Disposition"),
-        content_encoding=headers.get("Content-Encoding"),
+        size=int(whole or headers.get("x-goog-stored-content-length") or headers["content-length"]),
+        modified=None if modified is None else moment_of(modified),
+        etag=headers["x-goog-generation"],
+        content_type=headers.get("content-type", DEFAULT_CONTENT_TYPE),
+        cache_control=headers.get("cache-control"),
+        content_disposition=headers.get("content-disposition"),
+        content_encoding=headers.get("content-encoding"),
     )
 
 
@@ -294,19 +298,6 @@ def _if_wanted(write: Write) -> dict[str, str]:
 
 def _meanings(write: Write) -> dict[int, type[StorageError]]:
     return {412: AlreadyExistsError} if write.create else {}
-
-
-def _statuses(reply: Reply) -> dict[int, int]:
-    """Return the status of each part of a batch's answer by the number that it was given."""
-    content_type = reply.headers.get("Content-Type", "")
-    answer = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + reply.body)
-    found: dict[int, int] = {}
-    for part in answer.walk():
-        number = _ANSWERED.search(part.get("Content-ID", ""))
-        status = None if part.is_multipart() else _STATUS.match(str(part.get_payload()))
-        if number and status:
-            found[int(number[1])] = int(status[1])
-    return found
 
 
 def _capabilities(*, signs: bool) -> Capabilities:

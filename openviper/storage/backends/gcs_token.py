@@ -16,6 +16,7 @@ from gcloud.aio.auth.token import TokenResponse, Type
 from jwt.exceptions import PyJWTError
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from openviper.storage.backends.http_pool import NotConnectedError
 from openviper.storage.errors import ImproperlyConfiguredError, PermissionDeniedError
 from openviper.storage.threads import in_thread
 
@@ -73,20 +74,17 @@ class AccessToken(Token):
         *,
         session: aiohttp.ClientSession,
         timeout: float,  # noqa: ASYNC109 - of each exchange, not of this
-        anonymous: bool,
     ) -> AccessToken:
         """Read the credentials: of the file, or else the application's default ones."""
 
         def read() -> AccessToken:
             file = None
-            if anonymous:
-                file = io.StringIO("{}")  # else it looks for the application's
-            elif service_file is not None:
+            if service_file is not None:
                 file = io.StringIO(json.dumps(read_service_file(service_file)))
             return cls(file, session=session, timeout=timeout)
 
         try:
-            return read() if anonymous else await in_thread(read)
+            return await in_thread(read)
         except (FileNotFoundError, KeyError, ValueError) as error:
             raise ImproperlyConfiguredError(_NO_CREDENTIALS) from error
 
@@ -105,14 +103,14 @@ class AccessToken(Token):
         except aiohttp.ClientResponseError as error:
             error.request_info = _without_headers(error.request_info)
             if error.status >= 500 or error.status in _TRY_LATER:
-                raise
+                raise NotConnectedError("no access token is given now") from error
             raise PermissionDeniedError(
                 f"gcs: Google gives no access token for these credentials (status {error.status}): "
                 "check that the service account exists, its key is valid and the clock is right"
             ) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             if self.token_type is not Type.GCE_METADATA:
-                raise
+                raise NotConnectedError(f"no access token could be asked for: {error}") from error
             raise ImproperlyConfiguredError(_NO_CREDENTIALS) from error
         except (KeyError, TypeError, ValueError, PyJWTError) as error:
             raise ImproperlyConfiguredError(

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeAlias
-from uuid import uuid4
 
-from openviper.storage.backends.exchange import PIECE, in_pieces
 from openviper.storage.backends.gcs_client import Client, Reply, Request, Resource, classify
 from openviper.storage.driver import Write
 from openviper.storage.errors import StorageError, UnavailableError
 from openviper.storage.shield import to_the_end
-from openviper.storage.types import Buffer
 
 __all__ = ["attributes_of", "send_bytes", "send_resumable", "send_stream"]
 
@@ -27,6 +25,7 @@ CHUNK = 8 << 20
 """A multiple of 256 KiB, as sessions want it; this is what their page advises at least."""
 
 _GOES_ON = 308
+_GOING_ON = frozenset({_GOES_ON})
 _CANCELLED = frozenset({404, 410, 499})  # it was gone, or now is
 _RANGE = re.compile(r"bytes=0-(\d+)")
 _log = logging.getLogger("openviper.storage")
@@ -51,9 +50,9 @@ async def send_bytes(
     client: Client, request: Request, key: str, data: memoryview, write: Write
 ) -> Resource:
     """Store bytes in one request, tried again where that may help."""
-    boundary = uuid4().hex
-    body = (_head(boundary, key, write), data, _tail(boundary))
-    reply = await client.send(replace(_multipart(request, boundary), body=body))
+    boundary = os.urandom(16).hex()
+    body = b"".join((_head(boundary, key, write), data, _tail(boundary)))
+    reply = await client.send(_multipart(request, boundary, memoryview(body)))
     return reply.json()
 
 
@@ -61,16 +60,16 @@ async def send_stream(
     client: Client, request: Request, key: str, chunks: AsyncIterator[memoryview], write: Write
 ) -> Resource:
     """Store what the chunks give in one request, which can't be tried again."""
-    boundary = uuid4().hex
+    boundary = os.urandom(16).hex()
 
-    async def body() -> AsyncGenerator[Buffer, None]:
-        yield _head(boundary, key, write)
-        async with aclosing(in_pieces(chunks, PIECE)) as pieces:
-            async for piece in pieces:
-                yield piece
-        yield _tail(boundary)
+    async def body() -> AsyncGenerator[memoryview, None]:
+        yield memoryview(_head(boundary, key, write))
+        async with aclosing(_each(chunks)) as each:
+            async for chunk in each:
+                yield chunk
+        yield memoryview(_tail(boundary))
 
-    reply = await client.send_once(_multipart(request, boundary), stream=body())
+    reply = await client.send_stream(_multipart(request, boundary), body())
     return reply.json()
 
 
@@ -82,10 +81,10 @@ async def send_resumable(
         request,
         query={**request.query, "uploadType": "resumable", "name": key},
         headers={
-            "Content-Type": "application/json; charset=UTF-8",
-            "X-Upload-Content-Type": write.content_type,
+            "content-type": "application/json; charset=UTF-8",
+            "x-upload-content-type": write.content_type,
         },
-        body=(json.dumps(attributes_of(write)).encode(),),
+        body=memoryview(json.dumps(attributes_of(write)).encode()),
     )
 
     async def begun() -> _Session:
@@ -105,9 +104,9 @@ class _Session:
 
     def __init__(self, client: Client, begun: Reply, write: Write, meanings: Meanings) -> None:
         self._client = client
-        if "Location" not in begun.headers:
+        if "location" not in begun.headers:
             raise UnavailableError  # something else answered
-        self._address = begun.headers["Location"]
+        self._address = begun.headers["location"]
         self._type = write.content_type
         self._meanings: Meanings = {404: UnavailableError, 410: UnavailableError, **meanings}
         self._offset = 0
@@ -150,7 +149,7 @@ class _Session:
     async def _attempt(self) -> Reply:
         """Send what is left; after an attempt without an answer, ask first what arrived."""
         if self._unsure:
-            reply = await self._client.send_once(self._request(b""))
+            reply = await self._client.send_once(self._request(memoryview(b"")))
             if reply.status != _GOES_ON or not self._advance(reply):
                 return reply
         self._unsure = True
@@ -163,7 +162,7 @@ class _Session:
 
     def _advance(self, reply: Reply) -> int:
         """Drop what has arrived, and return how much of the part is left."""
-        found = _RANGE.fullmatch(reply.headers.get("Range", ""))
+        found = _RANGE.fullmatch(reply.headers.get("range", ""))
         arrived = (int(found[1]) + 1 if found else 0) - self._offset
         if not 0 <= arrived <= len(self._left):
             raise UnavailableError  # it lost what it had
@@ -171,22 +170,24 @@ class _Session:
         self._left = self._left[arrived:]
         return len(self._left)
 
-    def _request(self, part: Buffer) -> Request:
+    def _request(self, part: memoryview) -> Request:
         sent = f"{self._offset}-{self._offset + len(part) - 1}" if part else "*"
         return Request(
             method="PUT",
             url=self._address,
-            headers={"Content-Range": f"bytes {sent}/{self._total}", "Content-Type": self._type},
-            body=(part,) if part else (),
+            headers={"content-range": f"bytes {sent}/{self._total}", "content-type": self._type},
+            body=part or None,
+            accepts=_GOING_ON,
             meanings=self._meanings,
         )
 
 
-def _multipart(request: Request, boundary: str) -> Request:
+def _multipart(request: Request, boundary: str, body: memoryview | None = None) -> Request:
     return replace(
         request,
+        body=body,
         query={**request.query, "uploadType": "multipart"},
-        headers={"Content-Type": f"multipart/related; boundary={boundary}"},
+        headers={"content-type": f"multipart/related; boundary={boundary}"},
     )
 
 
@@ -204,14 +205,25 @@ def _tail(boundary: str) -> bytes:
 async def _parts(chunks: AsyncIterator[memoryview], size: int) -> AsyncGenerator[memoryview, None]:
     """Give parts of just `size` bytes, and at the end a shorter one, which may be empty."""
     part, filled = memoryview(bytearray(size)), 0
-    async with aclosing(in_pieces(chunks, size)) as pieces:
-        async for piece in pieces:
-            taken = piece[: size - filled]
-            part[filled : filled + len(taken)] = taken
-            filled += len(taken)
-            if filled == size:
-                yield part
-                part, rest = memoryview(bytearray(size)), piece[len(taken) :]
-                part[: len(rest)] = rest
-                filled = len(rest)
+    async with aclosing(_each(chunks)) as each:
+        async for chunk in each:
+            rest = chunk
+            while rest:
+                taken = rest[: size - filled]
+                part[filled : filled + len(taken)] = taken
+                filled += len(taken)
+                rest = rest[len(taken) :]
+                if filled == size:
+                    yield part
+                    part, filled = memoryview(bytearray(size)), 0
     yield part[:filled]
+
+
+async def _each(chunks: AsyncIterator[memoryview]) -> AsyncGenerator[memoryview, None]:
+    """Give all chunks, and close what gives them."""
+    try:
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()

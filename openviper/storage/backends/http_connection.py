@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from ipaddress import ip_address
 
 from aiohappyeyeballs import AddrInfoType, start_connection
@@ -25,7 +25,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, patience: float, opened: set[Connection]) -> None:
         self.rests_since = 0.0
         self.lost = asyncio.Event()
-        self._patience = patience
+        self.patience = patience
         self._opened = opened
         self._transport: asyncio.Transport | None = None
         self._chunks: deque[bytes] = deque()
@@ -61,11 +61,23 @@ class Connection(asyncio.Protocol):
             return True
         self._wire.write(head)
         for start in range(0, len(body), _PIECE):
-            while not (self._may_write or self.has_news):
-                await self._wait()
-            if self.has_news:
+            if not await self._can_send():
                 return False
             self._wire.write(body[start : start + _PIECE])
+        return True
+
+    async def send_stream(self, head: bytes, stream: AsyncGenerator[memoryview, None]) -> bool:
+        """Send what comes, in chunks; return False where the reply came before its end."""
+        before = head
+        async for chunk in stream:
+            for start in range(0, len(chunk), _PIECE):
+                if not await self._can_send():
+                    return False
+                piece = chunk[start : start + _PIECE]
+                self._wire.write(b"%b%x\r\n" % (before, len(piece)))
+                self._wire.write(piece)
+                before = b"\r\n"
+        self._wire.write(before + b"0\r\n\r\n")
         return True
 
     async def received(self, most: int | None) -> bytes:
@@ -151,10 +163,16 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None  # it is open
         return self._transport
 
+    async def _can_send(self) -> bool:
+        """Wait until more can be sent; return False where the other side wants no more."""
+        while not (self._may_write or self.has_news):
+            await self._wait()
+        return not self.has_news
+
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
-        timer = loop.call_later(self._patience, self._lose_patience)
+        timer = loop.call_later(self.patience, self._lose_patience)
         try:
             await self._waiting
         finally:
@@ -167,7 +185,7 @@ class Connection(asyncio.Protocol):
 
     def _lose_patience(self) -> None:
         if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(TimeoutError(f"nothing came in {self._patience} s"))
+            self._waiting.set_exception(TimeoutError(f"nothing came in {self.patience} s"))
 
 
 async def _addresses(host: str, port: int) -> Sequence[AddrInfoType]:

@@ -1,7 +1,7 @@
 """Speak HTTP/1.1 to one host over connections that are kept, at a third of aiohttp's cost.
 
 It is what requests to object storage need and no more: replies as they are, no redirects, no
-cookies, no compression, bodies from memory. What is not HTTP as it should be ends the connection.
+cookies, no compression. What is not HTTP as it should be ends the connection.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import ssl
 from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -21,6 +21,7 @@ from openviper.storage.backends.http_connection import Connection
 
 __all__ = ["NotConnectedError", "Pool", "Response"]
 
+_WORDS = 4096
 # Less than the 20 s after which S3 closes what is idle: a request could cross with that.
 _IDLE = 12.0
 _EMPTY = frozenset({204, 304})
@@ -60,9 +61,19 @@ class Pool:
         self._extra = _authorization(self._proxy) if self._proxy and told else ""
 
     async def begin(
-        self, method: str, target: str, headers: Mapping[str, str], body: memoryview | None = None
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: memoryview | None = None,
+        *,
+        stream: AsyncGenerator[memoryview, None] | None = None,
+        patience: float | None = None,
     ) -> Response:
         """Send one request and return the beginning of the reply, which the caller closes.
+
+        `stream` is a body in place of `body`; it may take its time, and the caller closes it.
+        `patience` is for this request's waits.
 
         After a `ConnectionError` or `TimeoutError` it is not known what the other side did;
         after a `NotConnectedError` it is: nothing.
@@ -70,12 +81,19 @@ class Pool:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if lines.count("\n") > len(headers):
             raise ValueError("a header field has a line break in it")
-        if body is not None or method in ("PUT", "POST"):
+        if stream is not None:
+            lines += "transfer-encoding: chunked\r\n"
+        elif body is not None or method in ("PUT", "POST"):
             lines += f"content-length: {0 if body is None else len(body)}\r\n"
         head = f"{method} {self._address}{target} HTTP/1.1\r\n{lines}{self._extra}\r\n"
         lease = _Lease(self, await self._connection())
+        lease.connection.patience = patience or self._patience
         try:
-            lease.is_last = not await lease.connection.send(head.encode(), body)
+            if stream is not None:
+                sent = await lease.connection.send_stream(head.encode(), stream)
+            else:
+                sent = await lease.connection.send(head.encode(), body)
+            lease.is_last = not sent
             return await _begun(lease, has_body=method != "HEAD")
         except BaseException:
             lease.break_off()
@@ -164,12 +182,25 @@ class Response:
             self._lease.end()
         return data
 
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Give the body as it comes."""
+        while data := await self.piece():
+            yield data
+
     async def read(self) -> bytes:
         """Return the whole body."""
         pieces: list[bytes] = []
         while data := await self.piece():
             pieces.append(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def words(self) -> bytes:
+        """Return the beginning of a refusal's body, which says why, and close it."""
+        data = b""
+        async with self:
+            while len(data) < _WORDS and (more := await self.piece()):
+                data += more
+        return data
 
     async def __aenter__(self) -> Self:
         """Begin: nothing to do."""

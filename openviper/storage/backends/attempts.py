@@ -1,0 +1,60 @@
+"""Try requests again, and know what it means where none was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from openviper.storage.backends.http_pool import NotConnectedError
+from openviper.storage.driver import NotSentError
+from openviper.storage.errors import StorageError, StorageTimeoutError, UnavailableError
+
+__all__ = ["classify", "is_passing", "retried"]
+
+T = TypeVar("T")
+
+
+def classify(error: Exception) -> type[StorageError] | None:
+    """Return what an exception of a connection means; None for one that is not of it."""
+    if isinstance(error, TimeoutError):
+        return StorageTimeoutError
+    if isinstance(error, NotConnectedError):
+        return NotSentError
+    return UnavailableError if isinstance(error, ConnectionError) else None
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether a connection failed, as another may not."""
+    return isinstance(error, TimeoutError | ConnectionError)
+
+
+async def retried(
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    attempts: int,
+    longest_pause: float,
+    passing: Callable[[Exception], bool],
+) -> T:
+    """Try until it works, fails for good, or has failed often enough.
+
+    Between two attempts are 0.5 to 1 s after the first, and twice that each time up to
+    `longest_pause`. An attempt that may have been carried out is not forgotten for a later one
+    that was certainly not: its error is raised.
+    """
+    doubt: Exception | None = None
+    number = 1
+    while True:
+        try:
+            return await attempt()
+        except Exception as error:
+            if not isinstance(error, NotConnectedError):
+                doubt = error
+            if not passing(error) or number == attempts:
+                if doubt is None or doubt is error:
+                    raise
+                raise doubt  # noqa: B904 - it came before
+        longest = min(2.0 ** (number - 1), longest_pause)
+        await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        number += 1
