@@ -31,12 +31,14 @@ class Scale:
     stream_mib: int
 
 
+LISTED = 1000
+"""Files: one page of a listing."""
 FULL = Scale(sizes=(KIB, 10 * KIB, 100 * KIB), seconds=0.5, stream_mib=1024)
 QUICK = Scale(sizes=(KIB,), seconds=0.1, stream_mib=64)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the command line names, and write what was found."""
+    """Measure what the command line names; write what was found, and what was said."""
     asked = _parser().parse_args(arguments)
     scale = QUICK if asked.quick else FULL
     results: list[GroundResult] = []
@@ -61,10 +63,14 @@ def _measured(ground: Ground, asked: argparse.Namespace, scale: Scale) -> Ground
         sizes=scale.sizes,
         in_flight=ground.in_flight,
         stream=(scale.stream_mib if asked.stream_mib is None else asked.stream_mib) * MIB,
+        listed=LISTED,
         seconds=scale.seconds,
     )
-    with site(ground, Folders(memory=asked.memory, disk=asked.disk)) as found:
-        measuring = Measuring(found, result, rounds=asked.rounds)
+    with (
+        site(ground, Folders(memory=asked.memory, disk=asked.disk)) as found,
+        (asked.out / f"{ground.name}.log").open("wb") as log,
+    ):
+        measuring = Measuring(found, result, rounds=asked.rounds, log=log)
         measuring.starts(entries)
         measuring.rates(entries, list(plan))
     return result

@@ -24,7 +24,6 @@ from benchmarks.procfs import kib, reset_peak
 from benchmarks.streams import MIB, chunks
 from benchmarks.work import Figures, Work
 
-LISTED = 1000
 FEWEST = 20
 MOST = 20_000
 MOST_BYTES = 256 << 20
@@ -97,13 +96,13 @@ class Host:
 
     async def _list(self, work: Work) -> Figures:
         if not self._is_listed:
-            names = [f"listed/{number:04}" for number in range(LISTED)]
+            names = [f"listed/{number:04}" for number in range(work.size)]
             await _in_flight(16, names, lambda name: self._contender.put(name, b"listed"))
-            _equal(len(await self._contender.names("listed")), LISTED)
+            _equal(len(await self._contender.names("listed")), work.size)
             self._is_listed = True
-        times = max(1, self._count(work) // LISTED)
+        times = max(1, self._count(work) // work.size)
         return await self._measured(
-            times * LISTED, _in_flight(1, ["listed"] * times, self._contender.names)
+            times * work.size, _in_flight(1, ["listed"] * times, self._contender.names)
         )
 
     async def _stream_in(self, work: Work) -> Figures:

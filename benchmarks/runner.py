@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.contender import Place
 from benchmarks.environments import ROOT, command
@@ -21,8 +21,6 @@ from servers.cache import say
 
 __all__ = ["Measuring"]
 
-WARM_UPS = 2
-"""Rounds that don't count: the first opens what stays open, the second finds the pace."""
 PATIENCE = 600.0
 """Seconds for the longest piece of work."""
 
@@ -38,7 +36,7 @@ class LackingError(Exception):
 class Process:
     """Hold a contender's process, which answers line by line."""
 
-    def __init__(self, entry: Entry, place: Place) -> None:
+    def __init__(self, entry: Entry, place: Place, log: IO[bytes]) -> None:
         self.entry = entry
         self._process = subprocess.Popen(
             command(entry),
@@ -46,6 +44,7 @@ class Process:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=log,
         )
         self._place = place
 
@@ -90,18 +89,28 @@ class Process:
 class Measuring:
     """Fill the result of one ground."""
 
-    def __init__(self, site: Site, result: GroundResult, *, rounds: int) -> None:
+    def __init__(
+        self,
+        site: Site,
+        result: GroundResult,
+        *,
+        rounds: int,
+        log: IO[bytes],
+        warm_ups: int = 2,
+    ) -> None:
+        """Count `rounds` after `warm_ups`: one opens what stays open, one finds the pace."""
         self._site = site
         self._result = result
         self._rounds = rounds
+        self._log = log
+        self._warm_ups = warm_ups
 
     def starts(self, entries: Sequence[Entry]) -> None:
         """Measure how processes begin, one after the other, in fresh ones each round."""
         for _ in range(self._rounds):
             for entry in entries:
                 with self._failing(entry, "start"), self._running(entry) as process:
-                    version, start = process.greet()
-                    self._result.versions[entry.name] = version
+                    start = self._greeted(process)
                     self._result.starts.setdefault(entry.name, []).append(start)
 
     def rates(self, entries: Sequence[Entry], plan: Sequence[Sequence[Work]]) -> None:
@@ -111,20 +120,24 @@ class Measuring:
             for entry in entries:
                 with self._failing(entry, "check"):
                     process = stack.enter_context(self._running(entry))
-                    process.greet()
+                    self._greeted(process)
                     process.check()
                     processes.append(process)
             for works in plan:
                 say(f"{self._result.ground.name}: {', '.join(work.row for work in works)}")
                 self._row_by_row(processes, works)
 
+    def _greeted(self, process: Process) -> Start:
+        self._result.versions[process.entry.name], start = process.greet()
+        return start
+
     def _row_by_row(self, processes: Sequence[Process], works: Sequence[Work]) -> None:
         failed: set[str] = set()
-        for number in range(WARM_UPS + self._rounds):
+        for number in range(self._warm_ups + self._rounds):
             for process in processes:
                 if process.entry.name not in failed:
                     for work in works:
-                        if not self._slice(process, work, counts=number >= WARM_UPS):
+                        if not self._slice(process, work, counts=number >= self._warm_ups):
                             failed.add(process.entry.name)
                             break
         for work in works:
@@ -148,7 +161,7 @@ class Measuring:
 
     @contextmanager
     def _running(self, entry: Entry) -> Iterator[Process]:
-        process = Process(entry, self._site.place(entry.name))
+        process = Process(entry, self._site.place(entry.name), self._log)
         try:
             yield process
         finally:

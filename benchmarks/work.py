@@ -19,7 +19,7 @@ KIB = 1 << 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Say what to do: `size` is in bytes of a file, `seconds` about how long to go on.
+    """Say what to do: `size` is in bytes, or of files to list; `seconds` about how long to go on.
 
     get, stat and delete take the files of the put before them, and stream_out that of stream_in.
     """
@@ -33,7 +33,7 @@ class Work:
     def row(self) -> str:
         """Return its line in the tables."""
         if self.operation == "list":
-            return "list, keys"
+            return f"list {self.size:,}, keys"
         if self.is_stream:
             return f"{self.operation.replace('_', ' ')} {_human(self.size)}, MiB"
         sized = self.operation in {"put", "get"} or self.size != KIB
@@ -76,6 +76,7 @@ def works(
     sizes: tuple[int, ...],
     in_flight: tuple[int, ...],
     stream: int,
+    listed: int,
     seconds: float,
 ) -> Iterator[list[Work]]:
     """Give lists of work whose parts follow each other on the same files."""
@@ -89,7 +90,7 @@ def works(
                 Work(operation=name, size=size, in_flight=number, seconds=seconds) for name in small
             ]
     if "list" in operations:
-        yield [Work(operation="list", seconds=seconds)]
+        yield [Work(operation="list", size=listed, seconds=seconds)]
 
 
 def _human(size: int) -> str:

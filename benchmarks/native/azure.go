@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/xml"
 	"fmt"
+	"mime/multipart"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,7 +16,7 @@ const azureAccount = "/devstoreaccount1"
 
 // azureServer speaks Azure Blob Storage, of block blobs.
 //
-// It verifies no signature and no digest, and knows no delimiters, copies, leases or batches.
+// It verifies no signature and no digest, and knows no delimiters, copies or leases.
 type azureServer struct{ *buckets }
 
 func (s azureServer) handle(w http.ResponseWriter, r *http.Request) {
@@ -29,8 +32,10 @@ func (s azureServer) handle(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 	case found == nil:
 		azureError(w, http.StatusNotFound, "ContainerNotFound")
+	case key == "" && r.Method == http.MethodPost:
+		s.deleteMany(w, r, found)
 	case key == "":
-		s.list(w, r, found)
+		s.list(w, r, name, found)
 	case query.Get("comp") == "block":
 		s.addBlock(w, r, found, key)
 	case query.Get("comp") == "blocklist":
@@ -136,7 +141,36 @@ func (s azureServer) commit(w http.ResponseWriter, r *http.Request, in *bucket, 
 	s.store(w, r, in, key, body)
 }
 
-func (s azureServer) list(w http.ResponseWriter, r *http.Request, in *bucket) {
+// deleteMany answers a batch, of deletions and nothing else.
+func (s azureServer) deleteMany(w http.ResponseWriter, r *http.Request, in *bucket) {
+	// Not by package mime: a boundary with a slash should be quoted, and isn't.
+	_, boundary, _ := strings.Cut(r.Header.Get("Content-Type"), "boundary=")
+	parts := multipart.NewReader(r.Body, strings.Trim(boundary, `"`))
+	var answer bytes.Buffer
+	for {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			break // the end, or what can't be read: no answer to it is a failure there
+		}
+		asked, err := http.ReadRequest(bufio.NewReader(part))
+		if err != nil {
+			break
+		}
+		_, key, _ := strings.Cut(strings.TrimPrefix(asked.URL.Path, azureAccount+"/"), "/")
+		status := "202 Accepted\r\n"
+		if found, _ := in.delete(key, always); !found {
+			status = "404 Not Found\r\nx-ms-error-code: BlobNotFound\r\n"
+		}
+		fmt.Fprintf(&answer, "--answer\r\nContent-Type: application/http\r\nContent-ID: %s\r\n\r\n"+
+			"HTTP/1.1 %sContent-Length: 0\r\n\r\n", part.Header.Get("Content-ID"), status)
+	}
+	answer.WriteString("--answer--\r\n")
+	w.Header().Set("Content-Type", "multipart/mixed; boundary=answer")
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = answer.WriteTo(w) // a client may be gone
+}
+
+func (s azureServer) list(w http.ResponseWriter, r *http.Request, name string, in *bucket) {
 	query := r.URL.Query()
 	limit, err := strconv.Atoi(query.Get("maxresults"))
 	if err != nil {
@@ -144,7 +178,7 @@ func (s azureServer) list(w http.ResponseWriter, r *http.Request, in *bucket) {
 	}
 	page, next := in.list(query.Get("prefix"), query.Get("marker"), limit)
 	var answer strings.Builder
-	answer.WriteString("<EnumerationResults><Blobs>")
+	fmt.Fprintf(&answer, "<EnumerationResults ContainerName=%q><Blobs>", name)
 	for _, found := range page {
 		modified := found.modified.Format(http.TimeFormat)
 		fmt.Fprintf(&answer, "<Blob><Name>%s</Name><Properties><Creation-Time>%s</Creation-Time>"+

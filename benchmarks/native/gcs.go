@@ -129,7 +129,11 @@ func (s gcsServer) uploadMultipart(w http.ResponseWriter, r *http.Request, name 
 		gcsError(w, http.StatusBadRequest)
 		return
 	}
-	body, err := read(second, -1)
+	size := int64(pieceSize)
+	if r.ContentLength > 0 {
+		size = min(size, r.ContentLength) // a small file takes no large piece
+	}
+	body, err := readAll(second, size)
 	if err != nil {
 		gcsError(w, http.StatusBadRequest)
 		return

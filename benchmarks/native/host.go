@@ -15,7 +15,6 @@ import (
 const (
 	chunkSize = 64 << 10
 	mib       = 1 << 20
-	listed    = 1000
 	fewest    = 20
 	most      = 20_000
 	mostBytes = 256 << 20
@@ -148,16 +147,16 @@ func (h *host) do(asked work) (figures, error) {
 }
 
 func (h *host) measureList(asked work) (figures, error) {
-	for number := 0; number < listed && !h.isListed; number++ {
+	for number := 0; number < asked.Size && !h.isListed; number++ {
 		if err := h.put(fmt.Sprintf("listed/%04d", number), []byte("listed")); err != nil {
 			return figures{}, err
 		}
 	}
 	h.isListed = true
-	times := max(1, h.count(asked)/listed)
-	return h.measured(float64(times*listed), func() error {
+	times := max(1, h.count(asked)/asked.Size)
+	return h.measured(float64(times*asked.Size), func() error {
 		for range times {
-			if found, err := h.list("listed"); err != nil || found != listed {
+			if found, err := h.list("listed"); err != nil || found != asked.Size {
 				return fmt.Errorf("%d listed: %w", found, err)
 			}
 		}

@@ -196,16 +196,21 @@ func ifHeaders(header http.Header) func(*object) bool {
 
 const pieceSize = 1 << 20
 
-// read returns a body: in one piece where its length is known, else in pieces of 1 MiB.
+// read returns a body in one piece, or in many where its length is not known, which is -1.
 func read(body io.Reader, length int64) (content, error) {
-	if length >= 0 {
-		data := make([]byte, length)
-		_, err := io.ReadFull(body, data)
-		return content{[][]byte{data}, length}, err
+	if length < 0 {
+		return readAll(body, pieceSize)
 	}
+	data := make([]byte, length)
+	_, err := io.ReadFull(body, data)
+	return content{[][]byte{data}, length}, err
+}
+
+// readAll returns a body in pieces of a size.
+func readAll(body io.Reader, size int64) (content, error) {
 	var read content
 	for {
-		data := make([]byte, pieceSize)
+		data := make([]byte, size)
 		n, err := io.ReadFull(body, data)
 		read.pieces = append(read.pieces, data[:n])
 		read.size += int64(n)
