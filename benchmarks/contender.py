@@ -19,8 +19,8 @@ class Contender(ABC):
     loop. A library that can't do an operation leaves it out.
     """
 
-    distribution: ClassVar[str]
-    """The package whose version is told."""
+    distribution: ClassVar[str | None] = None
+    """The package whose version is told; None is Python's own."""
 
     @abstractmethod
     def __init__(self, place: Place) -> None:

@@ -11,11 +11,13 @@ import gc
 import itertools
 import json
 import os
+import platform
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import asdict
+from hashlib import sha256
 from importlib import import_module, metadata
 from typing import Any, TextIO
 
@@ -56,15 +58,15 @@ class Host:
             raise AssertionError("a deleted file was read")
 
     async def _check_streams(self, size: int) -> None:
+        """Compare digests, since what is held here would count as idle memory later."""
         await self._make_large(size)
-        whole = b"".join([chunk async for chunk in chunks(size)])
-        _equal(await self._contender.get(LARGE), whole)
         try:
             pieces = self._contender.stream_out(LARGE)
         except NotImplementedError:
-            pass
+            found = sha256(await self._contender.get(LARGE)).digest()
         else:
-            _equal(b"".join([piece async for piece in pieces]), whole)
+            found = await _digest(pieces)
+        _equal(found, await _digest(chunks(size)))
         await self._contender.delete(LARGE)
 
     async def _make_large(self, size: int) -> None:
@@ -166,6 +168,13 @@ async def _in_flight(
             group.create_task(worker())
 
 
+async def _digest(pieces: AsyncIterator[bytes]) -> bytes:
+    digest = sha256()
+    async for piece in pieces:
+        digest.update(piece)
+    return digest.digest()
+
+
 def _equal(found: object, expected: object) -> None:
     if found != expected:
         raise AssertionError("a contender gave something else than what it was given")
@@ -192,8 +201,9 @@ async def _serve(contender: Contender, imported: float, answers: TextIO) -> None
     began = time.perf_counter()
     await contender.open()
     await contender.put("first", b"first")
+    package = contender.distribution
     hello = {
-        "version": metadata.version(contender.distribution),
+        "version": metadata.version(package) if package else platform.python_version(),
         "import": imported,
         "first": time.perf_counter() - began,
     }

@@ -9,13 +9,13 @@ from benchmarks.results import GroundResult, median_rate
 
 __all__ = ["as_svg"]
 
-BAR, GAP, LEFT, WIDTH, TOP = 9, 14, 190, 480, 44
+BAR, GAP, LEFT, WIDTH, BEYOND, TOP = 9, 14, 190, 440, 40, 44
 COLOURS = {"ours": ("#0b6e4f", "#62b58f"), "limit": ("#222222", "#777777")}
 PEERS = ("#c8553d", "#e09f3e", "#3d5a80", "#7a6c9d", "#98c1d9", "#b56576", "#8d99ae", "#a98467")
 
 
 def as_svg(result: GroundResult) -> str:
-    """Return a picture: for each row the contenders' rates, as parts of the highest."""
+    """Return a picture: for each row the contenders' rates; a limit beyond the paper is cut."""
     colours = _colours(result)
     lines, y = [*_legend(colours)], TOP
     for row in result.rows:
@@ -49,14 +49,15 @@ def _legend(colours: dict[str, str]) -> Iterator[str]:
 
 def _bars(result: GroundResult, row: str, colours: dict[str, str], top: int) -> Iterator[str]:
     rates = {name: median_rate(rounds) for name, rounds in result.rows[row].items()}
-    highest = max(rates.values())
+    limits = result.names("limit")
+    highest = max(rate for name, rate in rates.items() if name not in limits or len(rates) == 1)
     for number, (name, rate) in enumerate(rates.items()):
-        y, width = top + BAR * number, max(WIDTH * rate / highest, 1)
+        y, width = top + BAR * number, min(max(WIDTH * rate / highest, 1), WIDTH + BEYOND)
+        label = _text(LEFT + width + 4, y + BAR - 1, f"{rate:,.0f}", size=9)
         yield (
             f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 1}" '
-            f'fill="{colours[name]}"><title>{escape(name)}</title></rect>'
+            f'fill="{colours[name]}"><title>{escape(name)}</title></rect>{label}'
         )
-        yield _text(LEFT + width + 4, y + BAR - 1, f"{rate:,.0f}", size=9)
 
 
 def _text(x: float, y: float, words: str, *, anchor: str = "start", size: int = 11) -> str:

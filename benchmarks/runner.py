@@ -109,6 +109,8 @@ class Measuring:
         """Measure how processes begin, one after the other, in fresh ones each round."""
         for _ in range(self._rounds):
             for entry in entries:
+                if entry.operations is not None:
+                    continue  # it is another way to use a library that is here already
                 with self._failing(entry, "start"), self._running(entry) as process:
                     start = self._greeted(process)
                     self._result.starts.setdefault(entry.name, []).append(start)
@@ -134,18 +136,21 @@ class Measuring:
     def _row_by_row(self, processes: Sequence[Process], works: Sequence[Work]) -> None:
         failed: set[str] = set()
         for number in range(self._warm_ups + self._rounds):
+            counts = number >= self._warm_ups
             for process in processes:
-                if process.entry.name not in failed:
-                    for work in works:
-                        if not self._slice(process, work, counts=number >= self._warm_ups):
-                            failed.add(process.entry.name)
-                            break
+                name = process.entry.name
+                if name not in failed and not self._turn(process, works, counts=counts):
+                    failed.add(name)
         for work in works:
             for name in failed:
                 self._result.rows.get(work.row, {}).pop(name, None)
 
+    def _turn(self, process: Process, works: Sequence[Work], *, counts: bool) -> bool:
+        """Do works that follow each other; tell whether to go on with this contender's."""
+        return all(self._slice(process, work, counts=counts) for work in works)
+
     def _slice(self, process: Process, work: Work, *, counts: bool) -> bool:
-        """Do one work once; tell whether to go on with this contender's."""
+        """Do one work once; tell whether it did not fail."""
         entry = process.entry
         if entry.operations is not None and work.operation not in entry.operations:
             return True

@@ -15,8 +15,6 @@ __all__ = ["Blocking", "DurableBlocking"]
 class Blocking(Contender):
     """Block the loop by plain calls: nothing is faster, and nobody could serve anything else."""
 
-    distribution = "openviper-storage"  # the standard library alone
-
     def __init__(self, place: Place) -> None:
         self._folder = place["folder"]
 

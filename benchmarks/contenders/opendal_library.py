@@ -38,8 +38,9 @@ class OpenDAL(Contender):
         await self._operator.delete(name)
 
     async def names(self, folder: str) -> list[str]:
-        """List the folder."""
-        return [entry.path async for entry in await self._operator.list(f"{folder}/")]
+        """List the folder, which on disk is an entry of its own."""
+        entries = await self._operator.list(f"{folder}/")
+        return [entry.path async for entry in entries if not entry.path.endswith("/")]
 
     async def stream_in(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """Write chunk by chunk."""
