@@ -41,14 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the command line names; write what was found, and what was said."""
     asked = _parser().parse_args(arguments)
     scale = QUICK if asked.quick else FULL
-    results: list[GroundResult] = []
     asked.out.mkdir(parents=True, exist_ok=True)
     for name in asked.grounds or GROUNDS:
-        results.append(_measured(GROUNDS[name], asked, scale))
-        (asked.out / f"{name}.svg").write_text(as_svg(results[-1]), encoding="utf-8")
-        (asked.out / "bench.json").write_text(as_json(results), encoding="utf-8")
-        (asked.out / "bench.md").write_text(as_markdown(results), encoding="utf-8")
-    print(as_markdown(results), end="")
+        result = _measured(GROUNDS[name], asked, scale)
+        written = {"md": as_markdown(result), "json": as_json(result), "svg": as_svg(result)}
+        for suffix, text in written.items():
+            (asked.out / f"{name}.{suffix}").write_text(text, encoding="utf-8")
+        print(written["md"], flush=True)
 
 
 def _measured(ground: Ground, asked: argparse.Namespace, scale: Scale) -> GroundResult:

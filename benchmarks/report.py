@@ -18,44 +18,38 @@ __all__ = ["as_json", "as_markdown"]
 LACKING = "–"
 
 
-def as_json(results: Sequence[GroundResult]) -> str:
+def as_json(result: GroundResult) -> str:
     """Return all rounds of all contenders."""
-    grounds = {
-        result.ground.name: {
-            "versions": result.versions,
-            "failures": result.failures,
-            "rows": {
-                row: {
-                    name: [asdict(figures) for figures in rounds] for name, rounds in cells.items()
-                }
-                for row, cells in result.rows.items()
-            },
-            "starts": {
-                name: [asdict(start) for start in starts] for name, starts in result.starts.items()
-            },
-        }
-        for result in results
+    told = {
+        "machine": _machine(),
+        "versions": result.versions,
+        "failures": result.failures,
+        "rows": {row: _plain(cells) for row, cells in result.rows.items()},
+        "starts": _plain(result.starts),
     }
-    return json.dumps({"machine": _machine(), "grounds": grounds}, indent=1)
+    return json.dumps(told, indent=1)
 
 
 def _plain(cells: Mapping[str, Sequence[Figures | Start]]) -> dict[str, list[dict[str, object]]]:
     return {name: [asdict(each) for each in rounds] for name, rounds in cells.items()}
 
 
-def as_markdown(results: Sequence[GroundResult]) -> str:
-    """Return the tables of all grounds."""
-    parts = [f"Measured on {_machine()}. Medians; ratios are medians of the rounds' ratios."]
-    for result in results:
-        parts += [f"## {result.ground.title}", _versions(result)]
-        if result.rows:
-            parts += [_ratios(result), _rates(result), _processors(result)]
-        if any(map(_is_stream, result.rows)):
-            parts.append(_memory(result))
-        if result.starts:
-            parts.append(_starts(result))
-        if result.failures:
-            parts.append("\n".join(f"- failed: {at}: {why}" for at, why in result.failures.items()))
+def as_markdown(result: GroundResult) -> str:
+    """Return the tables."""
+    parts = [
+        f"# {result.ground.title}",
+        f"Measured on {_machine()}; with {_versions(result)}. Rates and memory are medians of the "
+        "rounds, ratios are medians of the rounds' ratios, processor times are means.",
+        _ratios(result),
+        _rates(result),
+        _processors(result),
+    ]
+    if any(map(_is_stream, result.rows)):
+        parts.append(_memory(result))
+    if result.starts:
+        parts.append(_starts(result))
+    if result.failures:
+        parts.append("\n".join(f"- failed: {at}: {why}" for at, why in result.failures.items()))
     return "\n\n".join(parts) + "\n"
 
 
@@ -68,7 +62,7 @@ def _machine() -> str:
 
 
 def _versions(result: GroundResult) -> str:
-    return ", ".join(f"{name} {version}" for name, version in result.versions.items()) + "."
+    return ", ".join(f"{name} {version}" for name, version in result.versions.items())
 
 
 def _ratios(result: GroundResult) -> str:

@@ -52,11 +52,11 @@ def test_quick_run_writes_tables_json_and_plots(tmp_path: Path) -> None:
     places = ["--memory", str(tmp_path), "--disk", str(tmp_path), "--out", str(tmp_path)]
     some = ["--quick", "--rounds=1", "--stream-mib=1", f"--contenders={','.join(HERE)}"]
     main(["filesystem", *some, *places])
-    found = json.loads((tmp_path / "bench.json").read_text())["grounds"]["filesystem"]
+    found = json.loads((tmp_path / "filesystem.json").read_text())
     assert found["failures"] == {}
     assert set(found["versions"]) == set(found["starts"]) == HERE
     assert set(found["rows"]["put 1 KiB, 32 in flight"]) == HERE
-    table = (tmp_path / "bench.md").read_text()
+    table = (tmp_path / "filesystem.md").read_text()
     assert all(f"\n| {row} |" in table for row in found["rows"])
     ElementTree.parse(tmp_path / "filesystem.svg")
 
@@ -81,7 +81,7 @@ def test_who_gives_other_bytes_or_does_not_start_is_named_and_left_out(tmp_path:
     result = measured("filesystem", [LYING, MISSING, SYNC], tmp_path)
     assert set(result.failures) == {"lying, check", "missing, check"}
     assert all(set(cells) == {"sync"} for cells in result.rows.values())
-    assert "- failed: lying, check: AssertionError" in as_markdown([result])
+    assert "- failed: lying, check: AssertionError" in as_markdown(result)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
