@@ -117,7 +117,7 @@ func (c *client) upload(name string, chunks io.Reader) error {
 	var sending sync.WaitGroup
 	free := make(chan struct{}, concurrency)
 	failures := make(chan error, 1)
-	number := 0
+	var etags []*string
 	for {
 		free <- struct{}{}
 		part := make([]byte, partSize)
@@ -125,16 +125,21 @@ func (c *client) upload(name string, chunks io.Reader) error {
 		if n == 0 {
 			break
 		}
-		number++
-		target := fmt.Sprintf("%s?partNumber=%d&uploadId=%s", name, number, id)
+		etag := new(string)
+		etags = append(etags, etag)
+		target := fmt.Sprintf("%s?partNumber=%d&uploadId=%s", name, len(etags), id)
 		sending.Go(func() {
 			defer func() { <-free }()
-			if err := c.put(target, part[:n]); err != nil {
+			response, err := c.send(http.MethodPut, target, part[:n])
+			if err != nil {
 				select {
 				case failures <- err:
 				default: // one is enough
 				}
+				return
 			}
+			*etag = response.Header.Get("ETag")
+			_ = response.Body.Close() // it is empty
 		})
 		if readErr != nil {
 			break
@@ -145,7 +150,7 @@ func (c *client) upload(name string, chunks io.Reader) error {
 	case err := <-failures:
 		return err
 	default:
-		return c.complete(name, id, number)
+		return c.complete(name, id, etags)
 	}
 }
 
@@ -159,11 +164,11 @@ func (c *client) begin(name string) (string, error) {
 	return begun.UploadId, err
 }
 
-func (c *client) complete(name, id string, parts int) error {
+func (c *client) complete(name, id string, etags []*string) error {
 	var body bytes.Buffer
 	body.WriteString("<CompleteMultipartUpload>")
-	for number := range parts {
-		fmt.Fprintf(&body, "<Part><ETag>part</ETag><PartNumber>%d</PartNumber></Part>", number+1)
+	for i, etag := range etags {
+		fmt.Fprintf(&body, "<Part><ETag>%s</ETag><PartNumber>%d</PartNumber></Part>", *etag, i+1)
 	}
 	body.WriteString("</CompleteMultipartUpload>")
 	_, err := c.ask(http.MethodPost, name+"?uploadId="+id, body.Bytes())
