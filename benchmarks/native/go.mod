@@ -1,0 +1,3 @@
+module openviper/benchmarks/native
+
+go 1.26
