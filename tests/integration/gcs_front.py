@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
+import multiprocessing
 import urllib.error
 import urllib.request
+from multiprocessing.connection import Connection
 from urllib.parse import unquote, urlencode, urlsplit
 
 from openviper.storage.testing.proxy import Exchange, FaultProxy
@@ -28,20 +29,23 @@ _BOUNDARY = "between-the-parts-of-an-upload"
 
 
 def begin_front(server: str) -> str:
-    """Listen until the process ends, and return the address to use in place of the server's."""
-    listening = threading.Event()
-    url: list[str] = []
+    """Listen, in a process that ends with this one; return the address to use instead."""
+    process = multiprocessing.get_context("spawn")
+    told, tells = process.Pipe(duplex=False)
+    process.Process(target=_run, args=(server, tells), daemon=True).start()
+    url: str = told.recv()
+    return url
 
-    async def listen() -> None:
-        async with FaultProxy(server) as proxy:
-            proxy.inject(lambda exchange: _serve(server, exchange), times=None)
-            url.append(proxy.url)
-            listening.set()
-            await asyncio.get_running_loop().create_future()
 
-    threading.Thread(target=asyncio.run, args=(listen(),), daemon=True).start()
-    assert listening.wait(10)
-    return url[0]
+def _run(server: str, tells: Connection) -> None:
+    asyncio.run(_listen(server, tells))
+
+
+async def _listen(server: str, tells: Connection) -> None:
+    async with FaultProxy(server) as proxy:
+        proxy.inject(lambda exchange: _serve(server, exchange), times=None)
+        tells.send(proxy.url)
+        await asyncio.get_running_loop().create_future()
 
 
 async def _serve(server: str, exchange: Exchange) -> None:

@@ -324,33 +324,32 @@ def _obstore_gcs(server: Callable[[str], Server]) -> Subject:
     there = server("gcs")
     bucket = create_gcs_bucket(there)
     front = begin_front(there.url)
-
-    def config(url: str) -> dict[str, str]:
-        account = {"disable_oauth": True, "client_email": "", "private_key": ""}
-        said = json.dumps({**account, "private_key_id": "", "gcs_base_url": url})
-        return {"service_account_key": said, "base_url": url}
-
-    def at(root: str, url: str, location: str, **limits: Any) -> Storage:
-        return obstore(root, config(url), True, location, **limits)
-
+    root = f"gs://{bucket}"
     return Subject(
         name="",
-        make=partial(at, f"gs://{bucket}", front),
+        make=partial(obstore, root, _gcs_config(front), True),
         server=f"fake-gcs-server {there.version}",
-        crosses_processes=False,  # the front is of this one
+        crosses_processes=True,
         raw=partial(raw.GCSRaw, bucket, there.url),
-        missing_container=partial(at, "gs://no-such-bucket", front, "x"),
-        nobody_listens=partial(at, f"gs://{bucket}", closed_port(), "x"),
+        missing_container=partial(obstore, "gs://no-such-bucket", _gcs_config(front), True, "x"),
+        nobody_listens=partial(obstore, root, _gcs_config(closed_port()), True, "x"),
         faults=FaultAccess(
             server=front,
-            make=lambda url, location, timeout: at(
-                f"gs://{bucket}", url, location, timeout=timeout, max_attempts=2
+            make=lambda url, location, timeout: obstore(
+                root, _gcs_config(url), True, location, timeout=timeout, max_attempts=2
             ),
             words=gcs_words,
             throttling=429,
         ),
         inapplicable=NO_FOLDER | PRIVATE,
     )
+
+
+def _gcs_config(url: str) -> dict[str, str]:
+    """Return what leads obstore to an emulator, without a token."""
+    account = {"client_email": "", "private_key": "", "private_key_id": ""}
+    said = json.dumps({**account, "gcs_base_url": url, "disable_oauth": True})
+    return {"service_account_key": said, "base_url": url}
 
 
 def _obstore_azure(server: Callable[[str], Server]) -> Subject:

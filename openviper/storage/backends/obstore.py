@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ from openviper.storage.secrets import Secret
 from openviper.storage.types import Capabilities, FileInfo, Page, Support
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, ObjectMeta, PutMode
+    from obstore import BytesStream, GetOptions, ObjectMeta, PutMode
     from obstore.store import ObjectStore
 
 __all__ = ["ObstoreDriver", "ObstoreStorage"]
@@ -200,9 +200,11 @@ class ObstoreDriver:
             if "range" not in options or start < (await self.head(key)).size:
                 raise
             raise driver.RangeNotSatisfiableError from None
+        info = _info_of(found.meta)
         # What is cut off a local file meanwhile is an empty chunk, again and again: let it be seen.
-        least = chunk_size if self.kind in _STORES else 0
-        yield driver.Download(info=_info_of(found.meta), chunks=found.stream(min_chunk_size=least))
+        chunks = _chunks_of(found.stream(min_chunk_size=chunk_size if self.kind in _STORES else 0))
+        del found  # which has the connection, and a traceback would have this
+        yield driver.Download(info=info, chunks=chunks)
 
     async def head(self, key: str) -> FileInfo:
         """Return what is known of a key."""
@@ -243,7 +245,8 @@ class ObstoreDriver:
         )
 
     async def aclose(self) -> None:
-        """Close nothing: its clients belong to no loop."""
+        """Let go of the client, which belongs to no loop and ends with the last that uses it."""
+        self.__dict__.pop("_store", None)
 
     def classify(self, error: Exception) -> Meaning | None:
         """Return what an exception of obstore means, by its type or else by the codes in it.
@@ -372,3 +375,11 @@ def _info_of(meta: ObjectMeta) -> FileInfo:
 
 def _unquoted(etag: str | None) -> str | None:
     return etag and etag.strip('"')
+
+
+async def _chunks_of(stream: BytesStream) -> AsyncGenerator[bytes, None]:
+    try:
+        async for chunk in stream:
+            yield chunk
+    finally:
+        del stream  # as above
