@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import obstore
 from obstore import exceptions as sdk
@@ -33,12 +33,10 @@ __all__ = ["ObstoreDriver", "ObstoreStorage"]
 
 T = TypeVar("T")
 Meaning: TypeAlias = type[errors.StorageError]
+Entries: TypeAlias = dict[str, FileInfo | None]
 
-_STORES: dict[str, Callable[..., ObjectStore]] = {
-    "azure": AzureStore,
-    "gcs": GCSStore,
-    "s3": S3Store,
-}
+_STORES: dict[str, Any] = {"azure": AzureStore, "gcs": GCSStore, "s3": S3Store}  # Any: classes
+_IN_ORDER = ("gcs", "s3")  # they list by the bytes of names, from any name on
 _HEADERS = {
     "Content-Type": "content_type",
     "Cache-Control": "cache_control",
@@ -52,7 +50,6 @@ _FIELD = re.compile(
 )
 _BY_TYPE: dict[type[Exception], Meaning] = {
     FileNotFoundError: driver.AmbiguousNotFoundError,
-    NotImplementedError: errors.UnsupportedOperationError,
     sdk.AlreadyExistsError: errors.AlreadyExistsError,
     sdk.InvalidPathError: errors.InvalidNameError,
     sdk.PermissionDeniedError: errors.PermissionDeniedError,
@@ -106,16 +103,16 @@ class ObstoreStorage(PortableStorage):
         if timeout <= 0 or max_attempts < 1 or max_size < 1:
             raise ValueError("timeout is over 0, max_attempts and max_size are 1 or more")
         location = place.pop("location", "")
+        container = next(iter(place.values()), location)
+        secret = None if config is None else Secret(dict(config))
         options: dict[str, Any] = {  # Any: keywords
             "flat_namespace": flat_namespace,
             "timeout": timeout,
             "max_attempts": max_attempts,
             "max_size": max_size,
         }
-        secret = None if config is None else Secret(dict(config))
-        container = next(iter(place.values()), location)
         super().__init__(
-            ObstoreDriver(kind, container, config={**query, **(config or {})}, **options),
+            ObstoreDriver(kind, container, {**query, **(config or {})}, **options),
             arguments={"url": url, "config": secret, "base_url": base_url, **options},
             location=location if place else "",
             base_url=base_url,
@@ -133,7 +130,8 @@ class ObstoreDriver:
     timeout: float
     max_attempts: int
     max_size: int
-    backend: ClassVar = "obstore"
+
+    backend = "obstore"
 
     @property
     def may_lose_replies(self) -> bool:
@@ -168,20 +166,19 @@ class ObstoreDriver:
         headers["content_type"] = write.content_type
         attributes = {name: headers[field] for name, field in _HEADERS.items() if headers[field]}
         attributes |= encode_metadata(write.stored_metadata())
-        kept = attributes if self.kind in _STORES else None
-        mode = await self._mode(key, write)
+        options: dict[str, Any] = {"mode": await self._mode(key, write), "use_multipart": False}
+        if self.kind in _STORES:
+            options["attributes"] = attributes
         try:
             done = await self._attempts(
-                lambda: obstore.put_async(
-                    self._store, key, data, attributes=kept, mode=mode, use_multipart=False
-                )
+                lambda: obstore.put_async(self._store, key, data, **options)
             )
         except Exception as error:
             taken = self.classify(error) in (errors.AlreadyExistsError, errors.NotFoundError)
             if taken and self.kind not in _STORES and not await self._is_there(key):
                 raise errors.NameConflictError from error  # with a folder
             raise
-        info = FileInfo(name=key, size=len(data), etag=_unquoted(done["e_tag"]))
+        info = _info(key, len(data), done["e_tag"])
         return replace(info, metadata=write.stored_metadata(), **headers)
 
     @asynccontextmanager
@@ -200,7 +197,7 @@ class ObstoreDriver:
             if "range" not in options or start < (await self.head(key)).size:
                 raise
             raise driver.RangeNotSatisfiableError from None
-        info = _info_of(found.meta)
+        info = _listed(found.meta)
         # What is cut off a local file meanwhile is an empty chunk, again and again: let it be seen.
         chunks = _chunks_of(found.stream(min_chunk_size=chunk_size if self.kind in _STORES else 0))
         del found  # which has the connection, and a traceback would have this
@@ -231,11 +228,15 @@ class ObstoreDriver:
     ) -> Page:
         """List after the entry that the token is, out of all that obstore lists."""
         after = token or start_after or ""
-        entries = await self._attempts(
-            lambda: self._folder(prefix) if delimiter else self._keys(prefix, limit, after)
-        )
-        shown = [e for e in entries if e.startswith(prefix) and e.encode() > after.encode()]
-        shown = nsmallest(limit, shown, key=str.encode)
+        begin = None if delimiter else after
+        try:
+            entries = await self._attempts(lambda: self._entries(prefix, limit, begin))
+        except sdk.GenericError as error:
+            if self.classify(error) is not errors.NotFoundError:
+                raise
+            entries = {}  # below what is a file on disk
+        left = [e for e in entries if e.startswith(prefix) and e.encode() > after.encode()]
+        shown = nsmallest(limit, left, key=str.encode)
         files = [info for entry in shown if (info := entries[entry])]
         return Page(
             # A folder's marker comes without its slash, as an empty file that is not there.
@@ -279,18 +280,21 @@ class ObstoreDriver:
             # https://cloud.google.com/storage/docs/transcoding
             "default_headers": {"Accept-Encoding": "gzip"} if self.kind == "gcs" else {},
         }
-        config = {"disable_bulk_delete": "true"} if self.kind == "s3" else {}
-        config |= self.config
-        once = {"max_retries": 0}
+        single = {"disable_bulk_delete": "true"} if self.kind == "s3" else {}
         try:
-            if self.kind in _STORES:
-                make = _STORES[self.kind]
-                return make(self.container, config=config, client_options=client, retry_config=once)
-            return LocalStore(self.container, automatic_cleanup=True)
+            if self.kind not in _STORES:
+                return LocalStore(self.container, automatic_cleanup=True)
+            store: ObjectStore = _STORES[self.kind](
+                self.container,
+                config={**single, **self.config},
+                client_options=client,
+                retry_config={"max_retries": 0},
+            )
         except sdk.BaseError as error:
-            if self.kind in _STORES:
-                raise errors.ImproperlyConfiguredError from error
-            raise errors.ContainerNotFoundError from error
+            if self.kind not in _STORES:
+                raise errors.ContainerNotFoundError from error
+            raise errors.ImproperlyConfiguredError from error
+        return store
 
     async def _attempts(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call again where a failure may pass; each call is one that can be made twice."""
@@ -315,17 +319,17 @@ class ObstoreDriver:
             return {"e_tag": f'"{write.if_match}"'}
         # Its condition is on the generation, which a listing does not tell.
         there = await self._attempts(lambda: obstore.head_async(self._store, key))
-        if _unquoted(there["e_tag"]) != write.if_match:
+        if there["e_tag"] != f'"{write.if_match}"':
             raise errors.PreconditionFailedError
         return {"version": there["version"]}
 
     async def _head(self, key: str) -> FileInfo:
         found = await obstore.get_async(self._store, key, options={"head": True})
         given = dict(found.attributes)
-        headers: dict[str, Any] = {  # Any: each is a keyword of its own
-            field: given.pop(name, None) for name, field in _HEADERS.items()
-        }
-        return replace(_info_of(found.meta), metadata=decode_metadata(given), **headers)
+        info = _listed(found.meta)
+        for name, field in _HEADERS.items():
+            info = replace(info, **{field: given.pop(name, None)})  # type: ignore[arg-type]  # all str
+        return replace(info, metadata=decode_metadata(given))
 
     async def _is_there(self, key: str) -> bool:
         try:
@@ -336,25 +340,22 @@ class ObstoreDriver:
             raise
         return True
 
-    async def _folder(self, prefix: str) -> dict[str, FileInfo | None]:
-        found = await obstore.list_with_delimiter_async(self._store, prefix or None)
-        files = {meta["path"]: _info_of(meta) for meta in found["objects"]}
-        return {**files, **{f"{folder}/": None for folder in found["common_prefixes"]}}
-
-    async def _keys(self, prefix: str, limit: int, after: str) -> dict[str, FileInfo | None]:
-        """Return the first keys after one, of a folder or a service that lists in any order too."""
-        found: dict[str, FileInfo | None] = {}
-        in_order = self.kind in ("gcs", "s3")
-        offset = after if in_order and after else None
-        async for chunk in obstore.list(
-            self._store, prefix or None, offset=offset, chunk_size=limit
-        ):
-            more = {meta["path"]: _info_of(meta) for meta in chunk}
-            found |= {key: more[key] for key in more if key.encode() > after.encode()}
-            found = {key: found[key] for key in nsmallest(limit, found, key=str.encode)}
-            if in_order and len(found) == limit:
+    async def _entries(self, prefix: str, limit: int, after: str | None) -> Entries:
+        """Return what is in a folder, or else the first keys after one; None is a folder."""
+        if after is None:
+            found = await obstore.list_with_delimiter_async(self._store, prefix or None)
+            folders: Entries = {f"{folder}/": None for folder in found["common_prefixes"]}
+            return folders | {meta["path"]: _listed(meta) for meta in found["objects"]}
+        entries: Entries = {}
+        offset = after if after and self.kind in _IN_ORDER else None
+        listed = obstore.list(self._store, prefix or None, offset=offset, chunk_size=limit)
+        async for chunk in listed:
+            more = {meta["path"]: _listed(meta) for meta in chunk}
+            entries |= {key: more[key] for key in more if key.encode() > after.encode()}
+            entries = {key: entries[key] for key in nsmallest(limit, entries, key=str.encode)}
+            if len(entries) == limit and self.kind in _IN_ORDER:
                 break
-        return found
+        return entries
 
 
 def _fields_of(error: Exception) -> dict[str, str]:
@@ -366,15 +367,14 @@ def _fields_of(error: Exception) -> dict[str, str]:
     return found
 
 
-def _info_of(meta: ObjectMeta) -> FileInfo:
-    etag = _unquoted(meta["e_tag"])
+def _listed(meta: ObjectMeta) -> FileInfo:
+    return replace(_info(meta["path"], meta["size"], meta["e_tag"]), modified=meta["last_modified"])
+
+
+def _info(key: str, size: int, etag: str | None) -> FileInfo:
     if etag is None:
         raise errors.UnavailableError  # something else answered
-    return FileInfo(name=meta["path"], size=meta["size"], modified=meta["last_modified"], etag=etag)
-
-
-def _unquoted(etag: str | None) -> str | None:
-    return etag and etag.strip('"')
+    return FileInfo(name=key, size=size, etag=etag.strip('"'))
 
 
 async def _chunks_of(stream: BytesStream) -> AsyncGenerator[bytes, None]:
