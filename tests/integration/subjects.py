@@ -52,6 +52,7 @@ NO_SERVICE = {
     "wrong_credentials": "it has no credentials",
 }
 NO_FOLDER = {"folder": "it is a service"}
+SAME_ENGINE = {"faults": "requests fail in the engine, whatever the service: shown on obstore-moto"}
 SAME_FAULTS = {"faults": "a server fails in the same way wherever files are: shown without nesting"}
 PRIVATE = {"fetch": "its objects are given to nobody without a signature"}
 
@@ -121,6 +122,8 @@ def obstore_folder(root: str, location: str) -> Storage:
 def subject(name: str, server: Callable[[str], Server]) -> Subject:
     """Describe one of `NAMES`; `server` starts what it needs."""
     backend, _, nested = name.partition("+")
+    if backend in ENGINES:
+        list_files(MemoryStore()).collect()  # starts its threads, whose descriptors stay open
     described = _DESCRIBED[backend](server)
     return dataclasses.replace(
         described,
@@ -267,7 +270,6 @@ def _azure(server: Callable[[str], Server]) -> Subject:
 
 def _obstore_file(_server: object) -> Subject:
     root = tempfile.mkdtemp(prefix="openviper-obstore-")
-    _begin_engine()
     return Subject(
         name="",
         make=partial(obstore_folder, root),
@@ -294,6 +296,10 @@ def _obstore_s3(kind: str, server: Callable[[str], Server]) -> Subject:
     def at(root: str, location: str, /, **other: str) -> Callable[[], Storage]:
         return partial(obstore, root, {**config, **other}, flat, location)
 
+    def at_fault(url: str, location: str, timeout: float) -> Storage:
+        there = {**config, "endpoint": url}
+        return obstore(f"s3://{bucket}", there, flat, location, timeout=timeout, max_attempts=2)
+
     return Subject(
         name="",
         make=partial(obstore, f"s3://{bucket}", config, flat),
@@ -303,20 +309,9 @@ def _obstore_s3(kind: str, server: Callable[[str], Server]) -> Subject:
         missing_container=at("s3://no-such-bucket", "x"),
         wrong_credentials=at(f"s3://{bucket}", "x", secret_access_key="wrong"),
         nobody_listens=at(f"s3://{bucket}", "x", endpoint=closed_port()),
-        faults=FaultAccess(
-            server=there.url,
-            make=lambda url, location, timeout: obstore(
-                f"s3://{bucket}",
-                {**config, "endpoint": url},
-                flat,
-                location,
-                timeout=timeout,
-                max_attempts=2,
-            ),
-            words=s3_words,
-        ),
+        faults=FaultAccess(server=there.url, make=at_fault, words=s3_words) if flat else None,
         secrets=(config["secret_access_key"],),
-        inapplicable=NO_FOLDER | PRIVATE,
+        inapplicable=NO_FOLDER | PRIVATE | ({} if flat else SAME_ENGINE),
     )
 
 
@@ -333,15 +328,7 @@ def _obstore_gcs(server: Callable[[str], Server]) -> Subject:
         raw=partial(raw.GCSRaw, bucket, there.url),
         missing_container=partial(obstore, "gs://no-such-bucket", _gcs_config(front), True, "x"),
         nobody_listens=partial(obstore, root, _gcs_config(closed_port()), True, "x"),
-        faults=FaultAccess(
-            server=front,
-            make=lambda url, location, timeout: obstore(
-                root, _gcs_config(url), True, location, timeout=timeout, max_attempts=2
-            ),
-            words=gcs_words,
-            throttling=429,
-        ),
-        inapplicable=NO_FOLDER | PRIVATE,
+        inapplicable=NO_FOLDER | PRIVATE | SAME_ENGINE,
     )
 
 
@@ -373,26 +360,9 @@ def _obstore_azure(server: Callable[[str], Server]) -> Subject:
             f"az://{container}", "x", account_key=base64.b64encode(b"wrong").decode()
         ),
         nobody_listens=at(f"az://{container}", "x", endpoint=f"{closed_port()}/devstoreaccount1"),
-        faults=FaultAccess(
-            server=there.url,
-            make=lambda url, location, timeout: obstore(
-                f"az://{container}",
-                {**config, "endpoint": f"{url}/devstoreaccount1"},
-                True,
-                location,
-                timeout=timeout,
-                max_attempts=2,
-            ),
-            words=azure_words,
-        ),
         secrets=(key,),
-        inapplicable=NO_FOLDER | PRIVATE,
+        inapplicable=NO_FOLDER | PRIVATE | SAME_ENGINE,
     )
-
-
-def _begin_engine() -> None:
-    """Start the threads of obstore, which open descriptors once a process."""
-    list_files(MemoryStore()).collect()
 
 
 def closed_port() -> str:

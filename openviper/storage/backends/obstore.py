@@ -326,10 +326,8 @@ class ObstoreDriver:
     async def _head(self, key: str) -> FileInfo:
         found = await obstore.get_async(self._store, key, options={"head": True})
         given = dict(found.attributes)
-        info = _listed(found.meta)
-        for name, field in _HEADERS.items():
-            info = replace(info, **{field: given.pop(name, None)})  # type: ignore[arg-type]  # all str
-        return replace(info, metadata=decode_metadata(given))
+        headers: Any = {field: given.pop(name, None) for name, field in _HEADERS.items()}
+        return replace(_listed(found.meta), metadata=decode_metadata(given), **headers)
 
     async def _is_there(self, key: str) -> bool:
         try:
