@@ -98,7 +98,7 @@ class ObstoreStorage(PortableStorage):
         and be answered, and to wait for more of an answer, in each of `max_attempts`.
         """
         kind, place, query = read_url(url)
-        if kind == "memory":
+        if kind not in (*_STORES, "filesystem"):
             raise errors.ImproperlyConfiguredError("obstore's URLs are s3:, gs:, az: and file:")
         if timeout <= 0 or max_attempts < 1 or max_size < 1:
             raise ValueError("timeout is over 0, max_attempts and max_size are 1 or more")
