@@ -1,4 +1,4 @@
-"""Backends on fsspec and obstore, written as a user would: the whole suite on each."""
+"""A backend on fsspec, written as a user would: the whole suite on it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from obstore.store import LocalStore, S3Store
 
 from examples.backends.fsspec_storage import FsspecStorage
-from examples.backends.obstore_storage import ObstoreStorage
 from openviper.storage import Storage
 from openviper.storage.testing import RawAccess, StorageConformance
 from servers import Server
@@ -23,9 +21,6 @@ SYMLINKS = (
     "place.symlinks-are-not-read",
     "place.symlinks-are-not-written-through",
 )
-NO_CODE = "obstore says of it only that something went wrong locally, by no type and no code"
-NO_BUCKET = "obstore says of a missing bucket only that something went wrong, by no type"
-TEMPORARY_NAME = "obstore's temporary name is longer than the name, which itself would be allowed"
 
 
 class OnDisk(StorageConformance):
@@ -110,47 +105,3 @@ class TestFsspecS3(OnS3):
             endpoint_url=url,
             client_kwargs={"region_name": self.there.credentials["region"]},
         )
-
-
-class TestObstoreLocal(OnDisk):
-    expected_failures: ClassVar = {
-        **dict.fromkeys(SYMLINKS, "obstore's LocalStore follows symlinks"),
-        "delete.directory-loses-nothing": NO_CODE,
-        "delete.missing-file-is-silent": NO_CODE,
-        "error.missing-file-is-not-found": NO_CODE,
-        "machine.storage": NO_CODE,
-        "save.file-below-a-file-is-a-conflict": NO_CODE,
-        "save.file-over-a-directory-is-a-conflict": "obstore says that a directory exists already",
-        "name.longest-segment-works": TEMPORARY_NAME,
-        "name.save-shortens-segments": TEMPORARY_NAME,
-        "name.taken-long-names-stay-within-limits": TEMPORARY_NAME,
-    }
-    excuses: ClassVar = {
-        "read.file-cut-short-meanwhile": "obstore waits for ever for what was cut off",
-    }
-
-    def make_storage(self, location: str) -> Storage:
-        return ObstoreStorage(LocalStore(self.root, automatic_cleanup=True), location=location)
-
-
-class TestObstoreS3(OnS3):
-    expected_failures: ClassVar = {
-        "container.missing-is-no-missing-file": NO_BUCKET,
-        "container.missing-is-not-emptied": NO_BUCKET,
-        "container.missing-takes-no-files": NO_BUCKET,
-        "list.folder-markers-are-no-files": "obstore lists a folder marker without its slash",
-        "network.nobody-listens": "obstore does not tell whether a request was ever sent",
-    }
-
-    def storage_of(self, bucket: str, url: str, location: str) -> Storage:
-        store = S3Store(
-            bucket,
-            access_key_id=self.there.credentials["access_key"],
-            secret_access_key=self.there.credentials["secret_key"],
-            region=self.there.credentials["region"],
-            endpoint=url,
-            virtual_hosted_style_request=False,
-            client_options={"allow_http": True, "timeout": "10s"},
-            retry_config={"max_retries": 2},
-        )
-        return ObstoreStorage(store, location=location)

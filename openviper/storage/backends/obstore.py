@@ -265,7 +265,9 @@ class ObstoreDriver:
         if meaning is errors.AlreadyExistsError and status == "409" and self.kind != "azure":
             return errors.UnavailableError  # a conflict is no answer
         if meaning is None and self.kind not in _STORES:
-            return meaning_of(OSError(int(said.get("errno", 0)), ""))
+            if "errno" not in said:
+                return errors.InvalidNameError  # one that looks like its temporary names
+            return meaning_of(OSError(int(said["errno"]), ""))
         other = errors.UnavailableError if status >= "500" else errors.StorageError
         return meaning or _BY_CODE.get(said.get("kind", status), other)
 
@@ -297,18 +299,21 @@ class ObstoreDriver:
         return store
 
     async def _attempts(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call again where a failure may pass; each call is one that can be made twice."""
-        unsent = True
+        """Call again where a failure may pass; each call is one that can be made twice.
+
+        An attempt that was never sent says nothing of those before: then the last that was counts.
+        """
+        sent: Exception | None = None
         for left in reversed(range(self.max_attempts)):
             try:
                 return await call()
             except Exception as error:
                 meaning = self.classify(error)
-                unsent = unsent and meaning is driver.NotSentError
-                if meaning is driver.NotSentError and not (left or unsent):
-                    raise errors.UnavailableError from error  # an attempt before may have come
-                if not left or meaning is None or not issubclass(meaning, errors.UnavailableError):
+                if meaning is None or not issubclass(meaning, errors.UnavailableError):
                     raise
+                sent = sent if meaning is driver.NotSentError else error
+                if not left:
+                    raise (sent or error) from None
             await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311 - no secret
         raise AssertionError
 
