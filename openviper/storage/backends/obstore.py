@@ -6,7 +6,7 @@ import asyncio
 import random
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -26,7 +26,7 @@ from openviper.storage.secrets import Secret
 from openviper.storage.types import Capabilities, FileInfo, Page, Support
 
 if TYPE_CHECKING:
-    from obstore import BytesStream, GetOptions, ObjectMeta, PutMode
+    from obstore import GetOptions, ObjectMeta, PutMode
     from obstore.store import ObjectStore
 
 __all__ = ["ObstoreDriver", "ObstoreStorage"]
@@ -60,6 +60,8 @@ _BY_CODE: dict[str, Meaning] = {  # the service's own, an HTTP status, or a kind
     "ExistingObjectIsDirectory": errors.NameConflictError,
     "ObjectParentIsFile": errors.NameConflictError,
     "XAdminUserNotFound": driver.UnknownCredentialsError,  # versitygw's, with status 404
+    "401": driver.UnknownCredentialsError,
+    "403": errors.PermissionDeniedError,
     "404": driver.AmbiguousNotFoundError,
     "412": errors.PreconditionFailedError,
     "413": errors.TooLargeError,
@@ -199,8 +201,8 @@ class ObstoreDriver:
             raise driver.RangeNotSatisfiableError from None
         info = _listed(found.meta)
         # What is cut off a local file meanwhile is an empty chunk, again and again: let it be seen.
-        chunks = _chunks_of(found.stream(min_chunk_size=chunk_size if self.kind in _STORES else 0))
-        del found  # which has the connection, and a traceback would have this
+        chunks = _released(found.stream(min_chunk_size=chunk_size if self.kind in _STORES else 0))
+        del found  # which has the stream too
         yield driver.Download(info=info, chunks=chunks)
 
     async def head(self, key: str) -> FileInfo:
@@ -351,13 +353,16 @@ class ObstoreDriver:
             return folders | {meta["path"]: _listed(meta) for meta in found["objects"]}
         entries: Entries = {}
         offset = after if after and self.kind in _IN_ORDER else None
-        listed = obstore.list(self._store, prefix or None, offset=offset, chunk_size=limit)
-        async for chunk in listed:
-            more = {meta["path"]: _listed(meta) for meta in chunk}
-            entries |= {key: more[key] for key in more if key.encode() > after.encode()}
-            entries = {key: entries[key] for key in nsmallest(limit, entries, key=str.encode)}
-            if len(entries) == limit and self.kind in _IN_ORDER:
-                break
+        listed = _released(
+            obstore.list(self._store, prefix or None, offset=offset, chunk_size=limit)
+        )
+        async with aclosing(listed) as chunks:
+            async for chunk in chunks:
+                more = {meta["path"]: _listed(meta) for meta in chunk}
+                entries |= {key: more[key] for key in more if key.encode() > after.encode()}
+                entries = {key: entries[key] for key in nsmallest(limit, entries, key=str.encode)}
+                if len(entries) == limit and self.kind in _IN_ORDER:
+                    break
         return entries
 
 
@@ -380,9 +385,10 @@ def _info(key: str, size: int, etag: str | None) -> FileInfo:
     return FileInfo(name=key, size=size, etag=etag.strip('"'))
 
 
-async def _chunks_of(stream: BytesStream) -> AsyncGenerator[bytes, None]:
+async def _released(stream: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """Let go of a stream at its end: it has the connection, and a traceback would have it."""
     try:
         async for chunk in stream:
             yield chunk
     finally:
-        del stream  # as above
+        del stream
