@@ -342,7 +342,7 @@ def _gcs_config(url: str) -> dict[str, str]:
 def _obstore_azure(server: Callable[[str], Server]) -> Subject:
     there = server("azurite")
     text, key = there.credentials["connection_string"], there.credentials["key"]
-    container = create_azure_container(there)
+    container = _private_container(text)
     endpoint = f"{there.url}/devstoreaccount1"
     config = {"account_name": "devstoreaccount1", "account_key": key, "endpoint": endpoint}
 
