@@ -19,6 +19,7 @@ async def main() -> None:
         (openviper.storage, "S3Storage", "s3"),
         (openviper.storage, "GCSStorage", "gcs"),
         (openviper.storage, "AzureStorage", "azure"),
+        (openviper.storage, "ObstoreStorage", "obstore"),
         (openviper, "OpenViper", "web"),
         (openviper, "Request", "web"),
         (openviper, "Router", "web"),
@@ -29,7 +30,7 @@ async def main() -> None:
             assert f"openviper-storage[{extra}]" in str(error), error
         else:
             raise AssertionError(f"{name} was had without its extra")
-    assert not {"aiobotocore", "aiohttp", "azure.storage.blob"} & sys.modules.keys()
+    assert not {"aiobotocore", "aiohttp", "azure.storage.blob", "obstore"} & sys.modules.keys()
 
 
 asyncio.run(main())

@@ -41,13 +41,21 @@ if TYPE_CHECKING:
         FileSystemStorage,
         GCSStorage,
         MemoryStorage,
+        ObstoreStorage,
         S3Storage,
     )
     from openviper.storage.driver import Driver
     from openviper.storage.portable import PortableStorage
     from openviper.storage.registry import default_storage, storages
 
-_BACKENDS = ("AzureStorage", "FileSystemStorage", "GCSStorage", "MemoryStorage", "S3Storage")
+_BACKENDS = (
+    "AzureStorage",
+    "FileSystemStorage",
+    "GCSStorage",
+    "MemoryStorage",
+    "ObstoreStorage",
+    "S3Storage",
+)
 
 __all__ = [
     "AlreadyExistsError",
@@ -66,6 +74,7 @@ __all__ = [
     "MemoryStorage",
     "NameConflictError",
     "NotFoundError",
+    "ObstoreStorage",
     "OutcomeUnknownError",
     "Page",
     "PermissionDeniedError",

@@ -1,4 +1,7 @@
-"""Read a storage out of a URL: `s3://bucket/prefix?region=…`, `gs:`, `az:`, `file:`, `memory:`."""
+"""Read a storage out of a URL: `s3://bucket/prefix?region=…`, `gs:`, `az:`, `file:`, `memory:`.
+
+`obstore+` before one of them names the engine, which reads the rest by itself.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from openviper.storage.errors import ImproperlyConfiguredError
 __all__ = ["is_url", "options_from_text", "read_url"]
 
 _BUCKETS = {"s3": ("s3", "bucket"), "gs": ("gcs", "bucket"), "az": ("azure", "container")}
+_ENGINE = "obstore+"
 _SECRET = re.compile(r"secret|key|token|passw|credential|connection|sig\b|sas\b", re.IGNORECASE)
 
 
@@ -35,6 +39,8 @@ def read_url(url: str) -> tuple[str, dict[str, str], dict[str, str]]:
             f"a storage's URL holds no secrets ({', '.join(secret) or 'user@host'}): "
             "put them in OPTIONS, or leave them to the SDK's own chain"
         )
+    if parts.scheme.startswith(_ENGINE):
+        return "obstore", {"url": url[len(_ENGINE) :]}, {}
     return _alias(parts), _from_path(parts), query
 
 
@@ -54,7 +60,7 @@ def _alias(parts: SplitResult) -> str:
         return _BUCKETS[parts.scheme][0]
     raise ImproperlyConfiguredError(
         f"there is no storage for URLs that begin with {parts.scheme}: there are s3:, gs:, az:, "
-        "file: and memory:"
+        "file: and memory:, and obstore+ before the first four"
     )
 
 

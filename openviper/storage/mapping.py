@@ -58,6 +58,9 @@ _ADVICE: dict[type[StorageError], str] = {
     StorageError: "the service refused; the cause says why",
 }
 
+_NOWHERE = ".openviper/nowhere/"
+"""A reserved prefix, so that there is nothing to list however much is in the container."""
+
 _PUBLIC: dict[type[StorageError], type[StorageError]] = {
     AmbiguousNotFoundError: NotFoundError,
     NotSentError: UnavailableError,
@@ -154,11 +157,11 @@ class ContainerProbe:
         self._seen = False
 
     async def container_exists(self) -> bool:
-        """Tell by one listing of one key: success, or a refusal, means that it is there."""
+        """Tell by one listing of nothing: success, or a refusal, means that it is there."""
         if not self._seen:
             try:
                 await self._driver.list_page(
-                    "", delimiter=None, limit=1, token=None, start_after=None
+                    _NOWHERE, delimiter=None, limit=1, token=None, start_after=None
                 )
             except Exception as error:
                 meaning = _meaning(self._driver, error)

@@ -27,6 +27,7 @@ _ALIASES = {
     "filesystem": "openviper.storage.backends.FileSystemStorage",
     "gcs": "openviper.storage.backends.GCSStorage",
     "memory": "openviper.storage.backends.MemoryStorage",
+    "obstore": "openviper.storage.backends.ObstoreStorage",
     "s3": "openviper.storage.backends.S3Storage",
 }
 

@@ -11,6 +11,9 @@ _GCS_UNCHECKED = "fake-gcs-server checks no signature and no time, and serves to
 _GCS_ANYBODY = "fake-gcs-server takes any credentials"
 _MOTO_RACES = "moto looks whether a key exists and then writes it, without a lock between the two"
 _GCS_COPIES = "fake-gcs-server ignores ifGenerationMatch on rewriteTo, so copies race"
+_ONE_REQUEST = "obstore creates a file only by one request, from memory: max_size bounds it"
+_LINKS = "obstore follows the symlinks of a folder"
+_LONG = "obstore's temporary name is longer than the name, which itself would be allowed"
 
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {
     "moto": {
@@ -27,6 +30,23 @@ EXPECTED_FAILURES: dict[str, dict[str, str]] = {
         "signed.nothing-without-the-signature": _GCS_UNCHECKED,
         "signed.tampered-is-refused": _GCS_UNCHECKED,
     },
+    "obstore-file": {
+        "content.memory-is-bounded": _ONE_REQUEST,
+        "name.longest-segment-works": _LONG,
+        "name.save-shortens-segments": _LONG,
+        "name.taken-long-names-stay-within-limits": _LONG,
+        "place.symlinks-are-not-deleted-through": _LINKS,
+        "place.symlinks-are-not-read": _LINKS,
+        "place.symlinks-are-not-written-through": _LINKS,
+    },
+    "obstore-moto": {
+        "content.memory-is-bounded": _ONE_REQUEST,
+        "credentials.wrong-ones-are-denied": "moto takes any credentials",
+        "fault.success-that-is-none": "obstore reads any XML of status 200 as an empty listing",
+    },
+    "obstore-versitygw": {"content.memory-is-bounded": _ONE_REQUEST},
+    "obstore-gcs": {"content.memory-is-bounded": _ONE_REQUEST},
+    "obstore-azurite": {"content.memory-is-bounded": _ONE_REQUEST},
 }
 
 EXCUSES: dict[str, dict[str, str]] = {
@@ -52,4 +72,9 @@ EXCUSES: dict[str, dict[str, str]] = {
         "credentials.wrong-ones-are-denied": _GCS_ANYBODY,
         "move.one-of-many-wins": _GCS_COPIES,
     },
+    "obstore-gcs": {
+        "credentials.no-error-shows-them": _GCS_ANYBODY,
+        "credentials.wrong-ones-are-denied": _GCS_ANYBODY,
+    },
 }
+EXCUSES["obstore-moto"] = EXCUSES["moto"]

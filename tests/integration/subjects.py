@@ -16,10 +16,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from azure.storage.blob import BlobServiceClient
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from obstore import list as list_files
+from obstore.store import MemoryStore
 
 import openviper.storage as backends
 from openviper.storage import Storage
@@ -30,14 +33,18 @@ from servers import Server
 from servers.buckets import create_azure_container, create_gcs_bucket, create_s3_bucket
 from tests.integration import raw
 from tests.integration.excuses import EXCUSES, EXPECTED_FAILURES
+from tests.integration.gcs_front import begin_front
 
 NESTED = "deep er/ünder"
-LOCAL = ("filesystem", "filesystem-fast", "memory")
-BACKENDS = (*LOCAL, "moto", "versitygw", "gcs", "azurite")
-NAMES = tuple(
-    f"{backend}{ending}" for backend, ending in itertools.product(BACKENDS, ("", "+nested"))
+LOCAL = ("filesystem", "filesystem-fast", "memory", "obstore-file")
+BACKENDS = ("filesystem", "filesystem-fast", "memory", "moto", "versitygw", "gcs", "azurite")
+ENGINES = tuple(f"obstore-{kind}" for kind in ("file", "moto", "versitygw", "gcs", "azurite"))
+NAMES = (
+    *(f"{backend}{ending}" for backend, ending in itertools.product(BACKENDS, ("", "+nested"))),
+    *ENGINES,
 )
 PART_SIZE = 5 << 20
+LARGEST = 32 << 20
 NO_SERVICE = {
     "fetch": "nothing serves its files",
     "faults": "it sends no requests",
@@ -45,6 +52,7 @@ NO_SERVICE = {
     "wrong_credentials": "it has no credentials",
 }
 NO_FOLDER = {"folder": "it is a service"}
+SAME_ENGINE = {"faults": "requests fail in the engine, whatever the service: shown on obstore-moto"}
 SAME_FAULTS = {"faults": "a server fails in the same way wherever files are: shown without nesting"}
 PRIVATE = {"fetch": "its objects are given to nobody without a signature"}
 
@@ -93,9 +101,29 @@ def azure(container: str, connection_string: str, location: str, **limits: Any) 
     )
 
 
+def obstore(root: str, config: dict[str, str], flat: bool, location: str, **limits: Any) -> Storage:
+    return backends.ObstoreStorage(
+        f"{root}/{quote(location)}",
+        config=config,
+        base_url="https://files.example.org/",
+        flat_namespace=flat,
+        max_size=LARGEST,
+        **limits,
+    )
+
+
+def obstore_folder(root: str, location: str) -> Storage:
+    folder = Path(root, location)
+    folder.mkdir(parents=True, exist_ok=True)
+    url = f"file://{quote(str(folder))}"
+    return backends.ObstoreStorage(url, base_url="/media/", max_size=LARGEST)
+
+
 def subject(name: str, server: Callable[[str], Server]) -> Subject:
     """Describe one of `NAMES`; `server` starts what it needs."""
     backend, _, nested = name.partition("+")
+    if backend in ENGINES:
+        list_files(MemoryStore()).collect()  # starts its threads, whose descriptors stay open
     described = _DESCRIBED[backend](server)
     return dataclasses.replace(
         described,
@@ -240,6 +268,103 @@ def _azure(server: Callable[[str], Server]) -> Subject:
     )
 
 
+def _obstore_file(_server: object) -> Subject:
+    root = tempfile.mkdtemp(prefix="openviper-obstore-")
+    return Subject(
+        name="",
+        make=partial(obstore_folder, root),
+        server="this disk",
+        crosses_processes=True,
+        folder=partial(Path, root),
+        raw=partial(raw.FileSystemRaw, root),
+        missing_container=lambda: backends.ObstoreStorage("file:///no/such/root"),
+        inapplicable=NO_SERVICE,
+    )
+
+
+def _obstore_s3(kind: str, server: Callable[[str], Server]) -> Subject:
+    there = server(kind)
+    bucket = create_s3_bucket(there)
+    flat = kind == "moto"
+    config = {
+        "access_key_id": there.credentials["access_key"],
+        "secret_access_key": there.credentials["secret_key"],
+        "region": there.credentials["region"],
+        "endpoint": there.url,
+    }
+
+    def at(root: str, location: str, /, **other: str) -> Callable[[], Storage]:
+        return partial(obstore, root, {**config, **other}, flat, location)
+
+    def at_fault(url: str, location: str, timeout: float) -> Storage:
+        there = {**config, "endpoint": url}
+        return obstore(f"s3://{bucket}", there, flat, location, timeout=timeout, max_attempts=2)
+
+    return Subject(
+        name="",
+        make=partial(obstore, f"s3://{bucket}", config, flat),
+        server=f"{kind} {there.version}",
+        crosses_processes=True,
+        raw=partial(raw.S3Raw, bucket, there),
+        missing_container=at("s3://no-such-bucket", "x"),
+        wrong_credentials=at(f"s3://{bucket}", "x", secret_access_key="wrong"),
+        nobody_listens=at(f"s3://{bucket}", "x", endpoint=closed_port()),
+        faults=FaultAccess(server=there.url, make=at_fault, words=s3_words) if flat else None,
+        secrets=(config["secret_access_key"],),
+        inapplicable=NO_FOLDER | PRIVATE | ({} if flat else SAME_ENGINE),
+    )
+
+
+def _obstore_gcs(server: Callable[[str], Server]) -> Subject:
+    there = server("gcs")
+    bucket = create_gcs_bucket(there)
+    front = begin_front(there.url)
+    root = f"gs://{bucket}"
+    return Subject(
+        name="",
+        make=partial(obstore, root, _gcs_config(front), True),
+        server=f"fake-gcs-server {there.version}",
+        crosses_processes=True,
+        raw=partial(raw.GCSRaw, bucket, there.url),
+        missing_container=partial(obstore, "gs://no-such-bucket", _gcs_config(front), True, "x"),
+        nobody_listens=partial(obstore, root, _gcs_config(closed_port()), True, "x"),
+        inapplicable=NO_FOLDER | PRIVATE | SAME_ENGINE,
+    )
+
+
+def _gcs_config(url: str) -> dict[str, str]:
+    """Return what leads obstore to an emulator, without a token."""
+    account = {"client_email": "", "private_key": "", "private_key_id": ""}
+    said = json.dumps({**account, "gcs_base_url": url, "disable_oauth": True})
+    return {"service_account_key": said, "base_url": url}
+
+
+def _obstore_azure(server: Callable[[str], Server]) -> Subject:
+    there = server("azurite")
+    text, key = there.credentials["connection_string"], there.credentials["key"]
+    container = _private_container(text)
+    endpoint = f"{there.url}/devstoreaccount1"
+    config = {"account_name": "devstoreaccount1", "account_key": key, "endpoint": endpoint}
+
+    def at(root: str, location: str, /, **other: str) -> Callable[[], Storage]:
+        return partial(obstore, root, {**config, **other}, True, location)
+
+    return Subject(
+        name="",
+        make=partial(obstore, f"az://{container}", config, True),
+        server=f"azurite {there.version}",
+        crosses_processes=True,
+        raw=partial(raw.AzureRaw, container, text),
+        missing_container=at("az://no-such-container", "x"),
+        wrong_credentials=at(
+            f"az://{container}", "x", account_key=base64.b64encode(b"wrong").decode()
+        ),
+        nobody_listens=at(f"az://{container}", "x", endpoint=f"{closed_port()}/devstoreaccount1"),
+        secrets=(key,),
+        inapplicable=NO_FOLDER | PRIVATE | SAME_ENGINE,
+    )
+
+
 def closed_port() -> str:
     """Return the URL of a port on which nobody listens."""
     with socket.socket() as taken:
@@ -293,4 +418,9 @@ _DESCRIBED: dict[str, Callable[..., Subject]] = {
     "versitygw": partial(_s3, "versitygw"),
     "gcs": _gcs,
     "azurite": _azure,
+    "obstore-file": _obstore_file,
+    "obstore-moto": partial(_obstore_s3, "moto"),
+    "obstore-versitygw": partial(_obstore_s3, "versitygw"),
+    "obstore-gcs": _obstore_gcs,
+    "obstore-azurite": _obstore_azure,
 }

@@ -16,7 +16,16 @@ import pytest
 import openviper
 import openviper.storage as public
 
-SDKS = ("aioboto3", "aiobotocore", "aiohttp", "azure", "botocore", "gcloud", "google_crc32c")
+SDKS = (
+    "aioboto3",
+    "aiobotocore",
+    "aiohttp",
+    "azure",
+    "botocore",
+    "gcloud",
+    "google_crc32c",
+    "obstore",
+)
 CHECKS = "openviper.storage.testing.checks"
 """Its modules export nothing: importing them registers what they hold."""
 

@@ -18,6 +18,7 @@ from openviper.storage import (
     GCSStorage,
     ImproperlyConfiguredError,
     MemoryStorage,
+    ObstoreStorage,
     S3Storage,
     Storage,
     default_storage,
@@ -43,6 +44,7 @@ def _memory_by_default(tmp_path: Path) -> Iterator[None]:
         ("s3", {"bucket": "b"}, S3Storage),
         ("gcs", {"bucket": "bucket"}, GCSStorage),
         ("azure", {"container": "container", "account_url": ACCOUNT}, AzureStorage),
+        ("obstore", {"url": "s3://b"}, ObstoreStorage),
         ("openviper.storage.MemoryStorage", {"location": "x"}, MemoryStorage),
     ],
 )
@@ -81,6 +83,8 @@ def test_aliases_and_paths_name_classes(
         ("file:///srv/a%20b?durable=false", FileSystemStorage("/srv/a b", durable=False)),
         ("file:///srv/media?file_mode=384", FileSystemStorage("/srv/media", file_mode=0o600)),
         ("file:relative", FileSystemStorage("relative")),
+        ("obstore+s3://b/a?region=x", ObstoreStorage("s3://b/a?region=x")),
+        ("obstore+file:///srv/media", ObstoreStorage("file:///srv/media")),
     ],
 )
 def test_urls_name_storages(url: str, expected: Storage) -> None:
@@ -110,6 +114,7 @@ def test_options_go_over_what_the_url_says() -> None:
         "az://container?connection_string=AccountKey%3Dhunter2",
         "az://container?credential=hunter2",
         "gs://bucket?password=hunter2",
+        "obstore+s3://bucket?secret_access_key=hunter2",
     ],
 )
 def test_secrets_in_urls_are_refused_and_not_repeated(url: str) -> None:

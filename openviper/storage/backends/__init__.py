@@ -9,9 +9,17 @@ if TYPE_CHECKING:
     from openviper.storage.backends.filesystem import FileSystemStorage
     from openviper.storage.backends.gcs import GCSStorage
     from openviper.storage.backends.memory import MemoryStorage
+    from openviper.storage.backends.obstore import ObstoreStorage
     from openviper.storage.backends.s3 import S3Storage
 
-__all__ = ["AzureStorage", "FileSystemStorage", "GCSStorage", "MemoryStorage", "S3Storage"]
+__all__ = [
+    "AzureStorage",
+    "FileSystemStorage",
+    "GCSStorage",
+    "MemoryStorage",
+    "ObstoreStorage",
+    "S3Storage",
+]
 
 # Hidden from type checkers: a module with __getattr__ has every attribute for them.
 if not TYPE_CHECKING:
@@ -22,7 +30,13 @@ if not TYPE_CHECKING:
             "FileSystemStorage": "openviper.storage.backends.filesystem",
             "GCSStorage": "openviper.storage.backends.gcs",
             "MemoryStorage": "openviper.storage.backends.memory",
+            "ObstoreStorage": "openviper.storage.backends.obstore",
             "S3Storage": "openviper.storage.backends.s3",
         },
-        extras={"AzureStorage": "azure", "GCSStorage": "gcs", "S3Storage": "s3"},
+        extras={
+            "AzureStorage": "azure",
+            "GCSStorage": "gcs",
+            "ObstoreStorage": "obstore",
+            "S3Storage": "s3",
+        },
     )
