@@ -1,7 +1,6 @@
-"""Sign with an account's key: a request, or a URL that allows one request for a time.
+"""Sign a request with an account's key.
 
 https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
-https://learn.microsoft.com/rest/api/storageservices/create-service-sas
 """
 
 from __future__ import annotations
@@ -9,10 +8,8 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from urllib.parse import quote
 
-__all__ = ["VERSION", "blob_sas", "shared_key"]
+__all__ = ["VERSION", "shared_key"]
 
 VERSION = "2021-12-02"
 """Of the interface: it lists names that XML can't hold, and emulators of these years know it."""
@@ -59,39 +56,5 @@ def shared_key(
         f"/{account}{path}",
         *(f"{name}:{query[name]}" for name in sorted(query)),
     ]
-    return f"SharedKey {account}:{_signature(key, lines)}"
-
-
-def blob_sas(
-    account: str,
-    key: bytes,
-    *,
-    blob: str,
-    permissions: str,
-    expires: datetime,
-    content_disposition: str | None,
-    content_type: str | None,
-) -> str:
-    """Return the query that allows `permissions` on a blob, `container/name`, until `expires`.
-
-    Permissions are letters in Azure's order; what is said of the content is for its replies.
-    """
-    end = expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    resource = f"/blob/{account}/{blob}"
-    replies = ("", content_disposition or "", "", "", content_type or "")
-    # Empty: a start, a policy, an address, a protocol; a snapshot, an encryption scope.
-    lines = [permissions, "", end, resource, "", "", "", VERSION, "b", "", "", *replies]
-    said = {
-        "se": end,
-        "sp": permissions,
-        "sv": VERSION,
-        "sr": "b",
-        "rscd": content_disposition,
-        "rsct": content_type,
-        "sig": _signature(key, lines),
-    }
-    return "&".join(f"{name}={quote(value, safe='')}" for name, value in said.items() if value)
-
-
-def _signature(key: bytes, lines: list[str]) -> str:
-    return base64.b64encode(hmac.digest(key, "\n".join(lines).encode(), "sha256")).decode()
+    signature = base64.b64encode(hmac.digest(key, "\n".join(lines).encode(), "sha256"))
+    return f"SharedKey {account}:{signature.decode()}"
