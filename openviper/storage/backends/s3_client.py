@@ -34,7 +34,7 @@ from openviper.storage.perloop import PerLoop
 from openviper.storage.secrets import Secret, reveal
 from openviper.storage.threads import in_thread
 
-__all__ = ["AddressingStyle", "Bucket", "S3Options"]
+__all__ = ["AddressingStyle", "Bucket", "Client", "S3Options"]
 
 AddressingStyle: TypeAlias = Literal["auto", "path", "virtual"]
 
