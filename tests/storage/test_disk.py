@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from openviper.storage.backends.filesystem import FileSystemStorage
+from openviper.storage.disk.tree import Tree
 from openviper.storage.errors import (
     AlreadyExistsError,
     NameConflictError,
@@ -539,3 +540,27 @@ async def test_thousand_operations_leave_no_descriptor(storage: FileSystemStorag
         await storage.delete(name)
     await storage.delete_prefix("", everything=True)
     assert open_files() == before
+
+
+async def test_file_is_not_moved_over_its_own_folder(tmp_path: Path) -> None:
+    storage = FileSystemStorage(tmp_path, durable=False)
+    await storage.save("a/b.txt", b"x")
+    with pytest.raises(NameConflictError):
+        await storage.move("a/b.txt", "a", if_exists="overwrite")
+    assert await storage.read("a/b.txt") == b"x"
+
+
+def test_empty_folder_that_becomes_a_file_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real = tmp_path / "a", os.rmdir
+    folder.mkdir()
+
+    def rmdir(path: str, *, dir_fd: int) -> None:
+        real(folder)
+        folder.write_bytes(b"a rival's")
+        real(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    assert Tree(tmp_path, durable=False, dir_mode=0o755).remove_empty(["a"])
+    assert folder.read_bytes() == b"a rival's"

@@ -214,7 +214,10 @@ class Files:
                 raise
             except FileNotFoundError:  # a clean-up removed the directory before our step
                 os.stat(leaf, dir_fd=folder, follow_symlinks=False)
-            except (FileExistsError, IsADirectoryError) as error:
+            except OSError as error:
+                # ENOTEMPTY: a directory that the file itself is in.
+                if error.errno not in (errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY):
+                    raise
                 if not self._tree.is_directory([*above, final]):
                     raise AlreadyExistsError from error
                 if not self._tree.remove_empty([*above, final]):

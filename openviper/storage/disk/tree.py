@@ -87,6 +87,8 @@ class Tree:
         except FileNotFoundError:  # gone, or a file: then the directory above isn't empty
             return True
         except OSError as error:
+            if error.errno == errno.ENOTDIR:  # another's file by now
+                return True
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             return False

@@ -46,6 +46,9 @@ __all__ = ["PagingMachine", "StorageMachine", "machine_of", "run_machine"]
 
 M = TypeVar("M", bound="_Machine")
 
+_EMPTY_PAGES = 10
+"""That a service may give with a token, and whose listing still ends."""
+
 Condition: TypeAlias = Literal["none", "if_none_match", "right etag", "stale etag"]
 
 NAMES = (
@@ -287,9 +290,10 @@ class StorageMachine(_Machine):
     ) -> None:
         """List below a path page by page, with and without directories."""
         prefix = "" if prefix == "" else self._named(prefix)
+        expected = self._listed(prefix, delimiter)
         found: list[str] = []
         token: str | None = None
-        while True:
+        for _ in range(len(expected) + _EMPTY_PAGES):
             page = await self.storage.list_page(
                 prefix, delimiter=delimiter, limit=limit, token=token
             )
@@ -299,7 +303,8 @@ class StorageMachine(_Machine):
             token = page.token
             if token is None:
                 break
-        same(found, self._listed(prefix, delimiter), f"entries below {prefix!r}")
+        assert token is None, f"expected an end after {expected}, got {found} and a token"
+        same(found, expected, f"entries below {prefix!r}")
 
     @_step(name=_name, number=_number, puts=st.booleans())
     async def fail(self, name: str | int, number: int, puts: bool) -> None:
