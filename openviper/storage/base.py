@@ -228,6 +228,8 @@ class Storage(ABC):
         """Copy a file with its attributes and return the copy's name.
 
         A missing source is `NotFoundError`; `dst` the same as `src` is `SameFileError`.
+        Until it is overridden the copy is put where `create_only` is declared, and else saved,
+        by which its name is made safe.
         """
         _require(self, "stream")
         source, target = distinct(src, dst)

@@ -34,14 +34,14 @@ CREATES = {"save", "save-stream", "copy", "move"}
 class Fault:
     """Describe what is wrong with a disk, and what can't be done then."""
 
-    disk: Callable[[Path], AbstractContextManager[Path]]
-    """Mount it, given a place for it."""
     broken: Callable[[Path, Child], AbstractContextManager[None]]
     """Break the folder of a storage, or what its process may do, for the length of a block."""
     fails: set[str]
     error: type[StorageError]
     code: int
     says: str
+    disk: Callable[[Path], AbstractContextManager[Path]] = nullcontext
+    """Mount it, given a place for it; else it is that of the place."""
     user: int = 0
 
 
@@ -127,7 +127,6 @@ def on_ext4(place: Path, *options: str) -> AbstractContextManager[Path]:
 
 FAULTS = {
     "file size limit": Fault(
-        disk=nullcontext,
         broken=partial(limited, resource.RLIMIT_FSIZE, lambda child: 1000),
         fails=WRITES,
         error=StorageFullError,
@@ -135,7 +134,6 @@ FAULTS = {
         says="limit",
     ),
     "no descriptors": Fault(
-        disk=nullcontext,
         broken=partial(limited, resource.RLIMIT_NOFILE, lambda child: 0),
         fails={*OPERATIONS},
         error=UnavailableError,
@@ -143,7 +141,6 @@ FAULTS = {
         says="ulimit -n",
     ),
     "foreign owner": Fault(
-        disk=nullcontext,
         broken=partial(owned_by_root, 0o755),
         fails={*CHANGES},
         error=PermissionDeniedError,
@@ -152,7 +149,6 @@ FAULTS = {
         user=NOBODY,
     ),
     "locked out": Fault(
-        disk=nullcontext,
         broken=partial(owned_by_root, 0o700),
         fails={*OPERATIONS},
         error=PermissionDeniedError,
@@ -161,7 +157,6 @@ FAULTS = {
         user=NOBODY,
     ),
     "foreign files": Fault(
-        disk=nullcontext,
         broken=sticky,
         fails={*CHANGES} - {"save", "save-stream", "copy"},
         error=PermissionDeniedError,
@@ -170,7 +165,6 @@ FAULTS = {
         user=NOBODY,
     ),
     "temporary files on another disk": Fault(
-        disk=nullcontext,
         broken=partial(other_disk, ".openviper/tmp"),
         fails=WRITES,
         error=UnsupportedOperationError,
@@ -178,7 +172,6 @@ FAULTS = {
         says="another file system",
     ),
     "folder on another disk": Fault(
-        disk=nullcontext,
         broken=partial(other_disk, "a"),
         fails=CREATES,
         error=UnsupportedOperationError,

@@ -295,6 +295,9 @@ class Declaring(MemoryStorage):
     def capabilities(self) -> Capabilities:  # type: ignore[override] # as in PortableStorage
         return replace(super().capabilities, **self.declared)
 
+    def _require(self, capability: str, name: str | None = None) -> None:
+        """Refuse nothing, whatever is declared."""
+
 
 @mutant("capability.copy-is-not-declared", "P03", found_by="capability.undeclared-is-unsupported")
 class CopyIsNotDeclared(Declaring):
@@ -310,9 +313,6 @@ class IfMatchIsNotDeclared(Declaring):
     """Hold a condition without saying that it can."""
 
     declared: ClassVar[Mapping[str, Any]] = {"replace_if_match": "none"}
-
-    def _require(self, capability: str, name: str | None = None) -> None:
-        """Refuse nothing, whatever is declared."""
 
 
 @mutant("capability.signing-is-declared", "P02", found_by="capability.declared-is-supported")

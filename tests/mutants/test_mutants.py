@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from openviper.storage import Capabilities, MemoryStorage, Storage
+from openviper.storage import MemoryStorage, Storage
 from openviper.storage.testing import CHECKS, Cell, Subject
 from openviper.storage.testing.catalogue import STARRED
 from openviper.storage.testing.checks.capabilities import SUPPORTS
 from openviper.storage.types import Support
 from servers import Server
 from tests.mutants import honest
+from tests.mutants.around import Declaring
 from tests.mutants.everything import MUTANTS
 from tests.mutants.registry import DEAR, REFERENCES, checks_of, failures, subject_of
 from tests.mutants.table import WITHOUT_MUTANT
@@ -95,15 +95,7 @@ def test_every_starred_point_has_a_mutant_or_a_reason() -> None:
 def _declaring(kind: type[MemoryStorage], capability: str, support: Support) -> type[Storage]:
     """Return a kind of storage that says something else of one capability."""
 
-    class Lying(kind):  # type: ignore[misc, valid-type] # made for each kind
-        @property
-        def capabilities(self) -> Capabilities:
-            return replace(MemoryStorage().capabilities, **{capability: support})  # type: ignore[arg-type]
-
-        def _require(self, capability: str, name: str | None = None) -> None:
-            """Refuse nothing, whatever is declared."""
-
-    return Lying
+    return type("Lying", (Declaring, kind), {"declared": {capability: support}})
 
 
 def _failures(kind: type[Storage], *checks: str) -> dict[str, Cell]:

@@ -84,11 +84,10 @@ class Tree:
                 return False
             with self.folder(segments[:-1]) as folder:
                 os.rmdir(segments[-1], dir_fd=folder)
-        except FileNotFoundError:  # gone, or a file: then the directory above isn't empty
+        # Gone, or a file, perhaps only since the look: then the directory above isn't empty.
+        except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError as error:
-            if error.errno == errno.ENOTDIR:  # another's file by now
-                return True
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             return False

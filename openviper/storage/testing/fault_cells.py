@@ -22,7 +22,7 @@ from openviper.storage.testing.proxy import Fault, FaultProxy
 from openviper.storage.testing.target import FaultAccess, Target
 from openviper.storage.testing.wire import Head
 
-__all__ = ["Column", "access_of", "expect_all"]
+__all__ = ["PATIENCE", "Column", "access_of", "behind_proxy", "expect_all"]
 
 LANES = 16
 DEADLINE = 60.0
@@ -120,13 +120,22 @@ async def expect_all(
 
 @asynccontextmanager
 async def _lane(target: Target, patience: float) -> AsyncIterator[_Lane]:
+    async with behind_proxy(target, patience) as (proxy, storage):
+        yield _Lane(proxy=proxy, storage=storage)
+
+
+@asynccontextmanager
+async def behind_proxy(
+    target: Target, patience: float
+) -> AsyncIterator[tuple[FaultProxy, Storage]]:
+    """Give a fault proxy and a storage behind it, which has asked already what it asks once."""
     access = access_of(target)
     async with (
         FaultProxy(access.server) as proxy,
         access.make(proxy.url, target.location, patience) as storage,
     ):
-        await storage.exists("none/there")  # so that what is asked once has been
-        yield _Lane(proxy=proxy, storage=storage)
+        await storage.exists("none/there")
+        yield proxy, storage
 
 
 async def _cells(

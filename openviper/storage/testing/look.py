@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Literal
 
 from openviper.storage.base import Storage
 from openviper.storage.testing import expect
 from openviper.storage.testing.target import Target
+from openviper.storage.types import Page
 
-__all__ = ["can", "content", "loop_settles", "names", "nothing_but"]
+__all__ = ["can", "content", "entries", "loop_settles", "names", "nothing_but", "pages"]
 
 
 def can(storage: Storage, capability: str) -> bool:
@@ -30,6 +32,32 @@ async def content(storage: Storage, name: str, expected: bytes) -> None:
 async def names(storage: Storage, prefix: str = "") -> list[str]:
     """Return the names that a listing shows, in its order."""
     return [info.name async for info in storage.files(prefix)]
+
+
+async def pages(
+    storage: Storage,
+    prefix: str = "",
+    *,
+    delimiter: Literal["/"] | None = None,
+    limit: int,
+    most: int = 100,
+) -> list[Page]:
+    """Return all pages of a listing; fail where there are more than `most`, or no end of them."""
+    found: list[Page] = []
+    token: str | None = None
+    while len(found) < most:
+        found.append(await storage.list_page(prefix, delimiter=delimiter, limit=limit, token=token))
+        token = found[-1].token
+        if token is None:
+            return found
+    shown = list(map(entries, found))
+    raise AssertionError(f"expected an end of the pages of {limit}, got {most}: {shown!r:.300}")
+
+
+def entries(page: Page) -> list[str]:
+    """Return the files and directories of a page in one order, directories with a slash."""
+    found = [*(info.name for info in page.files), *(f"{name}/" for name in page.prefixes)]
+    return sorted(found, key=str.encode)
 
 
 async def nothing_but(target: Target, kept: Iterable[str] = ()) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, NamedTuple, TypeAlias
 
+from openviper.storage.testing import look
 from openviper.storage.testing.catalogue import why
 from openviper.storage.testing.registry import Check, Level
 from openviper.storage.testing.target import Profile, Subject, Target
@@ -130,11 +131,7 @@ async def _run(check: Check, subject: Subject) -> list[str]:
     """Run a check, or return which capabilities it would need."""
     threads = set(threading.enumerate())
     async with Target(subject) as target:
-        missing = [
-            name
-            for name in check.requires
-            if getattr(target.storage.capabilities, name) in ("none", False)
-        ]
+        missing = [name for name in check.requires if not look.can(target.storage, name)]
         if missing:
             return missing
         async with asyncio.timeout(CHECK_SECONDS[subject.profile]):

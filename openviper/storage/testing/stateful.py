@@ -40,7 +40,7 @@ from openviper.storage.testing.cancelling import run_cancelling
 from openviper.storage.testing.contents import FailingError, chunks_of, failing_after
 from openviper.storage.testing.expect import fails, same, same_bytes
 from openviper.storage.testing.target import Profile, Subject, Target
-from openviper.storage.types import Content, IfExists, Page, WriteOptions
+from openviper.storage.types import Content, IfExists, WriteOptions
 
 __all__ = ["PagingMachine", "StorageMachine", "machine_of", "run_machine"]
 
@@ -124,8 +124,7 @@ class _Machine(RuleBasedStateMachine):
 
     def can(self, *needs: str) -> bool:
         """Tell whether the storage declares all that a rule needs."""
-        declared = self.storage.capabilities
-        return all(getattr(declared, need) not in ("none", False) for need in needs)
+        return all(look.can(self.storage, need) for need in needs)
 
     def teardown(self) -> None:
         """Delete what is left, and close all."""
@@ -291,19 +290,12 @@ class StorageMachine(_Machine):
         """List below a path page by page, with and without directories."""
         prefix = "" if prefix == "" else self._named(prefix)
         expected = self._listed(prefix, delimiter)
+        most = len(expected) + _EMPTY_PAGES
+        pages = await look.pages(self.storage, prefix, delimiter=delimiter, limit=limit, most=most)
         found: list[str] = []
-        token: str | None = None
-        for _ in range(len(expected) + _EMPTY_PAGES):
-            page = await self.storage.list_page(
-                prefix, delimiter=delimiter, limit=limit, token=token
-            )
-            entries = _entries(page)
+        for entries in map(look.entries, pages):
             assert len(entries) <= limit, f"expected pages of up to {limit}, got {entries}"
             found += entries
-            token = page.token
-            if token is None:
-                break
-        assert token is None, f"expected an end after {expected}, got {found} and a token"
         same(found, expected, f"entries below {prefix!r}")
 
     @_step(name=_name, number=_number, puts=st.booleans())
@@ -468,12 +460,6 @@ class StorageMachine(_Machine):
         if not self.can("metadata"):
             return _File(content, None, {})
         return _File(content, info.content_type, dict(info.metadata or {}))
-
-
-def _entries(page: Page) -> list[str]:
-    """Return what is on a page, directories with a slash, in one order."""
-    found = [*(info.name for info in page.files), *(f"{prefix}/" for prefix in page.prefixes)]
-    return sorted(found, key=str.encode)
 
 
 @dataclass(slots=True)

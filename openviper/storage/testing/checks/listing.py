@@ -190,15 +190,8 @@ async def _fill(storage: Storage, names: Iterable[str]) -> None:
 
 
 async def _paged(storage: Storage, prefix: str = "", *, limit: int) -> list[str]:
-    found: list[str] = []
-    token: str | None = None
-    for _ in range(100):
-        page = await storage.list_page(prefix, limit=limit, token=token)
-        found += [info.name for info in page.files]
-        token = page.token
-        if token is None:
-            return found
-    raise AssertionError(f"expected an end of the pages of {limit}, got 100 and {found!r:.300}")
+    pages = await look.pages(storage, prefix, limit=limit)
+    return [info.name for page in pages for info in page.files]
 
 
 def _listings(storage: Storage) -> dict[str, Callable[[str], Awaitable[object]]]:

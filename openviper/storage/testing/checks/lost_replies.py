@@ -11,7 +11,7 @@ from openviper.storage.base import Storage
 from openviper.storage.errors import AlreadyExistsError, StorageError
 from openviper.storage.testing import expect, look
 from openviper.storage.testing.contents import bytes_of, chunks_of
-from openviper.storage.testing.fault_cells import PATIENCE, access_of
+from openviper.storage.testing.fault_cells import PATIENCE, behind_proxy
 from openviper.storage.testing.proxy import Exchange, Fault, FaultProxy
 from openviper.storage.testing.registry import check
 from openviper.storage.testing.target import Target
@@ -142,12 +142,7 @@ async def deletion_is_done(target: Target) -> None:
 
 @asynccontextmanager
 async def _behind(target: Target) -> AsyncIterator[Behind]:
-    access = access_of(target)
-    async with (
-        FaultProxy(access.server) as proxy,
-        access.make(proxy.url, target.location, PATIENCE) as storage,
-    ):
-        await storage.exists("none")  # so that what is asked once has been
+    async with behind_proxy(target, PATIENCE) as (proxy, storage):
         yield Behind(storage=storage, proxy=proxy)
 
 

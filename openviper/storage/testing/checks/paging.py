@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Literal
 
 from openviper.storage.base import Storage
 from openviper.storage.testing import look
 from openviper.storage.testing.expect import fails, same
 from openviper.storage.testing.registry import check
 from openviper.storage.testing.target import Target
-from openviper.storage.types import Page
 
 # `-` and `.` are before `/`, `0` is after it: directories lie between.
 NEIGHBOURS = (
@@ -53,7 +51,8 @@ async def has_directories_at_their_place(target: Target) -> None:
     """Page by page, directories come between files, as if their names ended in a slash."""
     names = _possible(target)
     await _fill(target.storage, names)
-    found = [entry for page in await _pages(target.storage, limit=1) for entry in _entries(page)]
+    pages = await look.pages(target.storage, delimiter="/", limit=1)
+    found = [entry for page in pages for entry in look.entries(page)]
     same(found, _top(names), "the entries, one by one")
 
 
@@ -63,10 +62,10 @@ async def any_size_gives_the_same(target: Target) -> None:
     names = sorted(_possible(target), key=str.encode)
     await _fill(target.storage, names)
     for limit in (1, 2, 3, len(names) - 1, len(names), len(names) + 1):
-        pages = await _pages(target.storage, delimiter=None, limit=limit)
-        found = [entry for page in pages for entry in _entries(page)]
+        pages = await look.pages(target.storage, limit=limit)
+        found = [entry for page in pages for entry in look.entries(page)]
         same(found, names, f"the files in pages of {limit}")
-        most = max(len(_entries(page)) for page in pages)
+        most = max(len(look.entries(page)) for page in pages)
         assert most <= limit, f"expected pages of at most {limit}, got one of {most}"
 
 
@@ -77,10 +76,10 @@ async def directories_count(target: Target) -> None:
     await _fill(target.storage, names)
     expected = _top(names)
     for limit in (2, 3, len(expected) - 1, len(expected), len(expected) + 1):
-        pages = await _pages(target.storage, limit=limit)
-        found = [entry for page in pages for entry in _entries(page)]
+        pages = await look.pages(target.storage, delimiter="/", limit=limit)
+        found = [entry for page in pages for entry in look.entries(page)]
         same(found, expected, f"the entries in pages of {limit}")
-        most = max(len(_entries(page)) for page in pages)
+        most = max(len(look.entries(page)) for page in pages)
         assert most <= limit, f"expected pages of at most {limit}, got one of {most}"
 
 
@@ -90,8 +89,8 @@ async def below_a_prefix(target: Target) -> None:
     names = [f"p/{name}" for name in _possible(target)]
     await _fill(target.storage, [*names, "p-/1", "p0", "q/1"])
     for limit in (1, 2, 5):
-        pages = await _pages(target.storage, "p", delimiter=None, limit=limit)
-        found = [entry for page in pages for entry in _entries(page)]
+        pages = await look.pages(target.storage, "p", limit=limit)
+        found = [entry for page in pages for entry in look.entries(page)]
         same(found, sorted(names, key=str.encode), f"the files in pages of {limit}")
 
 
@@ -115,7 +114,7 @@ async def is_text_for_any_instance(target: Target) -> None:
     first = await target.storage.list_page(limit=2)
     assert isinstance(first.token, str), f"expected a text, got {first.token!r}"
     second = await (await target.another()).list_page(limit=10, token=first.token)
-    same(_entries(first) + _entries(second), ["a", "b", "c", "d/1", "d/2"], "both pages")
+    same(look.entries(first) + look.entries(second), ["a", "b", "c", "d/1", "d/2"], "both pages")
     same(second.token, None, "the last page's token")
 
 
@@ -151,7 +150,7 @@ async def changes_in_between_lose_nothing(target: Target) -> None:
         else:
             await target.storage.delete("c")
         second = await target.storage.list_page(limit=10, token=first.token)
-        same(_entries(second), ["d", "e"], f"the second page after a {change}")
+        same(look.entries(second), ["d", "e"], f"the second page after a {change}")
         await target.storage.delete_prefix("", everything=True)
 
 
@@ -214,25 +213,6 @@ def _possible(target: Target) -> list[str]:
 
 async def _fill(storage: Storage, names: Iterable[str]) -> None:
     await asyncio.gather(*(storage.put(name, b"x") for name in names))
-
-
-async def _pages(
-    storage: Storage, prefix: str = "", *, delimiter: Literal["/"] | None = "/", limit: int
-) -> list[Page]:
-    pages: list[Page] = []
-    token: str | None = None
-    while len(pages) < 100:
-        pages.append(await storage.list_page(prefix, delimiter=delimiter, limit=limit, token=token))
-        token = pages[-1].token
-        if token is None:
-            return pages
-    raise AssertionError(f"expected an end of the pages of {limit}, got {len(pages)}")
-
-
-def _entries(page: Page) -> list[str]:
-    """Return files and directories in one order, directories with a slash."""
-    entries = [*(info.name for info in page.files), *(f"{name}/" for name in page.prefixes)]
-    return sorted(entries, key=str.encode)
 
 
 def _top(names: Iterable[str]) -> list[str]:
