@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from openviper.storage.backends import http_pool
-from openviper.storage.backends.http_pool import NotConnectedError, Pool
+from openviper.storage.backends.http_errors import NotConnectedError
+from openviper.storage.backends.http_pool import Pool
 from tests.storage.certificates import certificate_for
 
 LARGE = 16 << 20

@@ -1,4 +1,4 @@
-"""Try requests again, and know what it means where none was answered."""
+"""Try requests again."""
 
 from __future__ import annotations
 
@@ -7,27 +7,11 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from openviper.storage.backends.http_pool import NotConnectedError
-from openviper.storage.driver import NotSentError
-from openviper.storage.errors import StorageError, StorageTimeoutError, UnavailableError
+from openviper.storage.backends.http_errors import NotConnectedError
 
-__all__ = ["classify", "is_passing", "retried"]
+__all__ = ["retried"]
 
 T = TypeVar("T")
-
-
-def classify(error: Exception) -> type[StorageError] | None:
-    """Return what an exception of a connection means; None for one that is not of it."""
-    if isinstance(error, TimeoutError):
-        return StorageTimeoutError
-    if isinstance(error, NotConnectedError):
-        return NotSentError
-    return UnavailableError if isinstance(error, ConnectionError) else None
-
-
-def is_passing(error: Exception) -> bool:
-    """Tell whether a connection failed, as another may not."""
-    return isinstance(error, TimeoutError | ConnectionError)
 
 
 async def retried(
@@ -36,12 +20,13 @@ async def retried(
     attempts: int,
     longest_pause: float,
     passing: Callable[[Exception], bool],
+    unsent: Callable[[Exception], bool] = lambda error: isinstance(error, NotConnectedError),
 ) -> T:
     """Try until it works, fails for good, or has failed often enough.
 
     Between two attempts are 0.5 to 1 s after the first, and twice that each time up to
     `longest_pause`. An attempt that may have been carried out is not forgotten for a later one
-    that was certainly not: its error is raised.
+    that was certainly `unsent`: its error is raised.
     """
     doubt: Exception | None = None
     number = 1
@@ -49,7 +34,7 @@ async def retried(
         try:
             return await attempt()
         except Exception as error:
-            if not isinstance(error, NotConnectedError):
+            if not unsent(error):
                 doubt = error
             if not passing(error) or number == attempts:
                 if doubt is None or doubt is error:

@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 
 from openviper.storage.attributes import encode_metadata
-from openviper.storage.backends.attempts import is_passing
 from openviper.storage.backends.azure_client import Client, Request
 from openviper.storage.backends.azure_errors import RefusedError, classify
 from openviper.storage.backends.azure_replies import block_ids_of, info_of, said, written
+from openviper.storage.backends.http_errors import is_passing
 from openviper.storage.backends.http_pool import Response
 from openviper.storage.driver import AmbiguousNotFoundError, Write
 from openviper.storage.errors import (

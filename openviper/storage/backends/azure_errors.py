@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openviper.storage.backends import attempts
+from openviper.storage.backends import http_errors
 from openviper.storage.driver import AmbiguousNotFoundError, RangeNotSatisfiableError
 from openviper.storage.errors import (
     AlreadyExistsError,
@@ -95,7 +95,7 @@ class RefusedError(Exception):
 def classify(error: Exception) -> type[StorageError] | None:
     """Return what an exception means; None for what is not of a request."""
     if not isinstance(error, RefusedError):
-        return attempts.classify(error)
+        return http_errors.classify(error)
     meaning = _BY_CODE.get(error.code) or _BY_STATUS.get(error.status)
     if meaning is not None:
         return meaning
@@ -106,7 +106,7 @@ def is_passing(error: Exception) -> bool:
     """Tell whether trying again may help."""
     if isinstance(error, RefusedError):
         return error.tries_again
-    return isinstance(error, UnavailableError) or attempts.is_passing(error)
+    return isinstance(error, UnavailableError) or http_errors.is_passing(error)
 
 
 def not_azure(lacking: str) -> UnavailableError:

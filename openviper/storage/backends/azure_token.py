@@ -9,7 +9,7 @@ from typing import Protocol
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from openviper.storage.backends.http_pool import NotConnectedError
+from openviper.storage.backends.http_errors import NotConnectedError
 from openviper.storage.errors import PermissionDeniedError
 
 __all__ = ["AccessToken", "TokenCredential"]

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
-from openviper.storage.backends import attempts
+from openviper.storage.backends import attempts, http_errors
 from openviper.storage.backends.gcs_token import AccessToken
 from openviper.storage.backends.http_pool import Pool, Response
 from openviper.storage.driver import AmbiguousNotFoundError, RangeNotSatisfiableError
@@ -131,14 +131,14 @@ class RefusedError(Exception):
 
 def classify(error: Exception) -> type[StorageError] | None:
     """Return what an exception means; None for what is not of a request."""
-    return error.meaning if isinstance(error, RefusedError) else attempts.classify(error)
+    return error.meaning if isinstance(error, RefusedError) else http_errors.classify(error)
 
 
 def _is_passing(error: Exception) -> bool:
     """Tell whether trying again may help."""
     if isinstance(error, RefusedError):
         return error.status in _PASSING
-    return attempts.is_passing(error)
+    return http_errors.is_passing(error)
 
 
 def _meaning(status: int) -> type[StorageError]:

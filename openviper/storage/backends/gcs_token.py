@@ -16,7 +16,7 @@ from gcloud.aio.auth.token import TokenResponse, Type
 from jwt.exceptions import PyJWTError
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from openviper.storage.backends.http_pool import NotConnectedError
+from openviper.storage.backends.http_errors import NotConnectedError
 from openviper.storage.errors import ImproperlyConfiguredError, PermissionDeniedError
 from openviper.storage.threads import in_thread
 

@@ -18,8 +18,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from openviper.storage.backends.http_connection import Connection
+from openviper.storage.backends.http_errors import NotConnectedError
 
-__all__ = ["NotConnectedError", "Pool", "Response"]
+__all__ = ["Pool", "Response"]
 
 _WORDS = 4096
 # Less than the 20 s after which S3 closes what is idle: a request could cross with that.
@@ -27,10 +28,6 @@ _IDLE = 12.0
 _EMPTY = frozenset({204, 304})
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-5]\d\d)(?: |$)")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
-
-
-class NotConnectedError(ConnectionError):
-    """Report a connection that was never made, so that nothing was sent."""
 
 
 class Pool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +16,8 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 from openviper.storage import driver, errors
 from openviper.storage.attributes import decode_metadata, encode_metadata
-from openviper.storage.disk.failures import meaning_of
+from openviper.storage.backends.attempts import retried
+from openviper.storage.backends.obstore_errors import meaning_on_disk, meaning_on_service
 from openviper.storage.locator import read_url
 from openviper.storage.portable import PortableStorage
 from openviper.storage.secrets import Secret
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["ObstoreDriver", "ObstoreStorage"]
 
 T = TypeVar("T")
-Meaning: TypeAlias = type[errors.StorageError]
 Entries: TypeAlias = dict[str, FileInfo | None]
 
 _STORES: dict[str, Any] = {"azure": AzureStore, "gcs": GCSStore, "s3": S3Store}  # Any: classes
@@ -42,35 +39,6 @@ _HEADERS = {
     "Cache-Control": "cache_control",
     "Content-Disposition": "content_disposition",
     "Content-Encoding": "content_encoding",
-}
-_FIELD = re.compile(
-    r'^\s+(?:status: (?P<status>\d+),|code: "(?P<part>\d+)",|code: (?P<errno>\d+),'
-    r'|kind: (?P<kind>Connect|Timeout),|"[^\n]*?<Code>(?P<code>\w+)</Code>)',
-    re.MULTILINE,
-)
-_BY_TYPE: dict[type[Exception], Meaning] = {
-    FileNotFoundError: driver.AmbiguousNotFoundError,
-    sdk.AlreadyExistsError: errors.AlreadyExistsError,
-    sdk.InvalidPathError: errors.InvalidNameError,
-    sdk.PermissionDeniedError: errors.PermissionDeniedError,
-    sdk.PreconditionError: errors.PreconditionFailedError,
-    sdk.UnauthenticatedError: driver.UnknownCredentialsError,
-}
-_BY_CODE: dict[str, Meaning] = {  # the service's own, an HTTP status, or a kind of the engine's
-    "ExistingObjectIsDirectory": errors.NameConflictError,
-    "ObjectParentIsFile": errors.NameConflictError,
-    "XAdminUserNotFound": driver.UnknownCredentialsError,  # versitygw's, with status 404
-    "401": driver.UnknownCredentialsError,
-    "403": errors.PermissionDeniedError,
-    "404": driver.AmbiguousNotFoundError,
-    "412": errors.PreconditionFailedError,
-    "413": errors.TooLargeError,
-    "416": driver.RangeNotSatisfiableError,
-    "429": errors.ThrottledError,
-    "503": errors.ThrottledError,
-    "507": errors.StorageFullError,
-    "Connect": driver.NotSentError,
-    "Timeout": errors.StorageTimeoutError,
 }
 
 
@@ -251,27 +219,11 @@ class ObstoreDriver:
         """Let go of the client, which belongs to no loop and ends with the last that uses it."""
         self.__dict__.pop("_store", None)
 
-    def classify(self, error: Exception) -> Meaning | None:
-        """Return what an exception of obstore means, by its type or else by the codes in it.
-
-        For most there is only a dump of what the engine knows, a field a line and texts in quotes:
-        a status, an errno, a code are read there as fields, and sentences are not judged.
-        """
-        meaning = next((_BY_TYPE[kind] for kind in _BY_TYPE if isinstance(error, kind)), None)
-        if meaning is None and not isinstance(error, sdk.BaseError):
-            return None
-        said = _fields_of(error)
-        status = said.get("status") or said.get("part") or "500"
-        if said.get("code") in _BY_CODE:
-            return _BY_CODE[said["code"]]
-        if meaning is errors.AlreadyExistsError and status == "409" and self.kind != "azure":
-            return errors.UnavailableError  # a conflict is no answer
-        if meaning is None and self.kind not in _STORES:
-            if "errno" not in said:
-                return errors.InvalidNameError  # one that looks like its temporary names
-            return meaning_of(OSError(int(said["errno"]), ""))
-        other = errors.UnavailableError if status >= "500" else errors.StorageError
-        return meaning or _BY_CODE.get(said.get("kind", status), other)
+    def classify(self, error: Exception) -> type[errors.StorageError] | None:
+        """Return what an exception of obstore means."""
+        if self.kind not in _STORES:
+            return meaning_on_disk(error)
+        return meaning_on_service(error, conflict_is_answer=self.kind == "azure")
 
     @cached_property
     def _store(self) -> ObjectStore:
@@ -301,23 +253,18 @@ class ObstoreDriver:
         return store
 
     async def _attempts(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call again where a failure may pass; each call is one that can be made twice.
+        """Call again where a failure may pass; each call is one that can be made twice."""
+        return await retried(
+            call,
+            attempts=self.max_attempts,
+            longest_pause=4.0,
+            passing=lambda error: self._means(error, errors.UnavailableError),
+            unsent=lambda error: self._means(error, driver.NotSentError),
+        )
 
-        An attempt that was never sent says nothing of those before: then the last that was counts.
-        """
-        sent: Exception | None = None
-        for left in reversed(range(self.max_attempts)):
-            try:
-                return await call()
-            except Exception as error:
-                meaning = self.classify(error)
-                if meaning is None or not issubclass(meaning, errors.UnavailableError):
-                    raise
-                sent = sent if meaning is driver.NotSentError else error
-                if not left:
-                    raise (sent or error) from None
-            await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311 - no secret
-        raise AssertionError
+    def _means(self, error: Exception, meaning: type[errors.StorageError]) -> bool:
+        found = self.classify(error)
+        return found is not None and issubclass(found, meaning)
 
     async def _mode(self, key: str, write: driver.Write) -> PutMode:
         if write.if_match is None:
@@ -364,15 +311,6 @@ class ObstoreDriver:
                 if len(entries) == limit and self.kind in _IN_ORDER:
                     break
         return entries
-
-
-def _fields_of(error: Exception) -> dict[str, str]:
-    """Return the fields of the dump, the first of each name."""
-    dump = str(error).rpartition("\n\nDebug source:\n")[2]
-    found: dict[str, str] = {}
-    for match in _FIELD.finditer(dump):
-        found = {name: text for name, text in match.groupdict().items() if text} | found
-    return found
 
 
 def _listed(meta: ObjectMeta) -> FileInfo:

@@ -7,7 +7,7 @@ from socket import gaierror
 import aiohttp
 from botocore import exceptions as sdk
 
-from openviper.storage.backends.http_pool import NotConnectedError
+from openviper.storage.backends.http_errors import NotConnectedError
 from openviper.storage.driver import (
     AmbiguousNotFoundError,
     NotSentError,
