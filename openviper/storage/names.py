@@ -38,8 +38,8 @@ MAX_ATTEMPTS = 100
 
 # What is canonical beyond doubt, to spare nearly every name the long way.
 _PLAIN = re.compile(
-    r"(?:[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-]/){0,7}"
-    r"[A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-]"
+    r"(?:[A-Za-z0-9_+-](?:[A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-])?/){0,7}"
+    r"[A-Za-z0-9_+-](?:[A-Za-z0-9_+.-]{0,62}[A-Za-z0-9_+-])?"
 )
 _UNSAFE = "+"
 """What of that `sanitise` would rewrite."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 from openviper.storage.shield import to_the_end
 
@@ -20,8 +22,31 @@ T = TypeVar("T")
 # Few threads switch less than many; each is busy for microseconds, or waits for one fsync.
 _SIZE = 8
 
+
+class _Arrivals:
+    """Bring results to one loop, which is woken once for all that come before it looks."""
+
+    def __init__(self) -> None:
+        # Any: of whatever the work returned.
+        self._come: deque[tuple[asyncio.Future[Any], object, BaseException | None]] = deque()
+        self._is_woken = False
+
+    def add(self, future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+        """Give a future its result, from any thread."""
+        self._come.append((future, result, error))
+        if not self._is_woken:
+            self._is_woken = True
+            with suppress(RuntimeError):  # its loop is closed
+                future.get_loop().call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        self._is_woken = False  # first: what comes from now on wakes the loop again
+        while self._come:
+            _settle(*self._come.popleft())
+
+
 # Any: of whatever the work returns.
-_Call: TypeAlias = tuple[Callable[[], Any], asyncio.Future[Any], asyncio.AbstractEventLoop]
+_Call: TypeAlias = tuple[Callable[[], Any], asyncio.Future[Any], _Arrivals]
 
 
 class _Threads:
@@ -36,6 +61,9 @@ class _Threads:
         self._starting = Lock()
         self._threads: list[Thread] = []
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = (
+            WeakKeyDictionary()
+        )
 
     def call(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Run `work` in one of the threads, where it goes on whoever cancels its future."""
@@ -43,7 +71,10 @@ class _Threads:
             self._start()
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
-        self._calls.put((work, result, loop))
+        arrivals = self._arrivals.get(loop)
+        if arrivals is None:
+            arrivals = self._arrivals[loop] = _Arrivals()
+        self._calls.put((work, result, arrivals))
         return result
 
     def stop(self) -> None:
@@ -64,7 +95,7 @@ class _Threads:
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:
-            work, future, loop = call
+            work, future, arrivals = call
             del call
             error: BaseException | None = None
             result: object = None
@@ -73,9 +104,8 @@ class _Threads:
             except BaseException as raised:  # noqa: BLE001 - whoever waits gets it
                 error = raised
             del work  # a caller may want its buffer back as soon as the result is known
-            with suppress(RuntimeError):  # its loop is closed
-                loop.call_soon_threadsafe(_settle, future, result, error)
-            del future, loop, result, error
+            arrivals.add(future, result, error)
+            del future, arrivals, result, error
 
 
 def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:

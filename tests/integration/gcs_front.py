@@ -1,7 +1,7 @@
 """Take uploads by the XML interface of Google Cloud Storage, which fake-gcs-server has not.
 
-What it lacks is only the PUT, so that one is handed on as an upload by the JSON interface, its
-condition and attributes too; everything else goes to the server as it is.
+It has no PUT, so that one is handed on as an upload by the JSON interface, its condition and
+attributes too; and it answers 500 where a bucket is missing. Everything else goes through as it is.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ async def _serve(server: str, exchange: Exchange) -> None:
         return await _upload(server, exchange)
     # The server has this interface only under its own name.
     exchange.request = exchange.request.having("Host", urlsplit(server).netloc)
-    return await exchange.pass_on()
+    async with exchange.sent() as reply:
+        if reply.head.status != 500:
+            return await exchange.relay(reply)
+        body = await reply.read()
+    return await exchange.answer(404 if b"no bucket named" in body else 500, body)
 
 
 async def _upload(server: str, exchange: Exchange) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import weakref
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
 from typing import Any
 
 import pytest
@@ -54,3 +58,42 @@ async def test_error_in_a_thread_is_raised_as_itself(
 ) -> None:
     with pytest.raises(ZeroDivisionError):
         await run(lambda: 1 / 0)
+
+
+async def test_results_that_come_together_all_arrive() -> None:
+    numbers = range(2000)
+    found = await asyncio.gather(*(in_file_thread(partial(int, n)) for n in numbers))
+    assert found == list(numbers)
+
+
+def test_loops_at_work_at_once_get_each_their_own_results() -> None:
+    async def ask(start: int) -> list[int]:
+        return [await in_file_thread(partial(int, n)) for n in range(start, start + 500)]
+
+    with ThreadPoolExecutor() as threads:
+        asked = [threads.submit(asyncio.run, ask(n)) for n in (0, 1000, 2000, 3000)]
+        assert [a.result()[0] for a in asked] == [0, 1000, 2000, 3000]
+
+
+def test_loop_that_is_closed_meanwhile_stops_no_thread() -> None:
+    go_on = Event()
+    loop = asyncio.new_event_loop()
+    waiting = [loop.create_task(in_file_thread(go_on.wait)) for _ in range(20)]
+    for _ in range(3):
+        loop.run_until_complete(asyncio.sleep(0))
+    for task in waiting:
+        task.cancel()
+    loop.stop()
+    loop.close()
+    go_on.set()
+    assert asyncio.run(in_file_thread(lambda: "here")) == "here"
+
+
+def test_loop_is_forgotten_once_it_is_closed() -> None:
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(in_file_thread(lambda: "here")) == "here"
+    loop.close()
+    gone = weakref.ref(loop)
+    del loop
+    gc.collect()
+    assert gone() is None

@@ -26,13 +26,8 @@ def keep(fd: int, write: Write) -> str:
 
     A file system without extended attributes is fine for a write that gives none.
     """
-    said: dict[str, object] = {}
-    if not write.attributes.is_plain():
-        said = {name: getattr(write.attributes, name) for name in _HEADERS}
-        said["metadata"] = dict(write.attributes.metadata)
-    said["version"] = write.write_id
     try:
-        _set(fd, {name: value for name, value in said.items() if value})
+        _set(fd, _said(write))
     except OSError as error:
         if error.errno not in _NONE:
             raise
@@ -50,7 +45,7 @@ def keep_content_type(fd: int, content_type: str | None) -> None:
     """Keep the type of a file whose name, from which it was guessed, is about to change."""
     kept = _kept(fd)
     if kept and content_type and "content_type" not in kept:
-        _set(fd, {**kept, "content_type": content_type})
+        _set(fd, _encode({**kept, "content_type": content_type}))
 
 
 def has_attributes(fd: int) -> bool:
@@ -99,10 +94,18 @@ def _unkept_version(status: os.stat_result) -> str:
     return f"{status.st_ino:x}"
 
 
-def _set(fd: int, kept: dict[str, Any]) -> None:
+def _said(write: Write) -> str:
+    if write.attributes.is_plain():  # nearly always: the encoder would cost more than the call
+        return f'{{"version": "{write.write_id}"}}'
+    said = {name: getattr(write.attributes, name) for name in _HEADERS}
+    said |= {"metadata": dict(write.attributes.metadata), "version": write.write_id}
+    return _encode({name: value for name, value in said.items() if value})
+
+
+def _set(fd: int, kept: str) -> None:
     if not hasattr(os, "setxattr"):  # Linux alone has these calls
         raise OSError(errno.ENOTSUP, "no extended attributes")
-    os.setxattr(fd, _ATTRIBUTE, _encode(kept).encode())
+    os.setxattr(fd, _ATTRIBUTE, kept.encode())
 
 
 def _kept(fd: int) -> dict[str, Any]:  # Any: JSON that we wrote ourselves
