@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from itertools import chain
+from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
@@ -28,6 +30,18 @@ __all__ = [
 _META = "x-amz-meta-"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MONTH = {name: number for number, name in enumerate(_MONTHS, start=1)}
+
+_Entry: TypeAlias = tuple[str, str, str, str]
+"""The texts of an entry's `_FIELDS`."""
+_FIELDS = ("Key", "LastModified", "ETag", "Size")
+# An entry as AWS and most others write it, for which a tree of elements would cost twice as much.
+_ENTRY = re.compile(
+    r"<Contents>\s*<Key>([^<&]*)</Key>\s*<LastModified>([^<&]*)</LastModified>\s*"
+    r"<ETag>(?:&quot;|&#34;|\")?([^<&\"]*)(?:&quot;|&#34;|\")?</ETag>\s*"
+    r"(?:<ChecksumAlgorithm>[^<&]*</ChecksumAlgorithm>\s*)*"
+    r"(?:<ChecksumType>[^<&]*</ChecksumType>\s*)?"
+    r"<Size>([0-9]+)</Size>\s*(?:<StorageClass>[^<&]*</StorageClass>\s*)?</Contents>"
+)
 
 
 class Reply(dict[str, Any]):  # Any: its shapes are known to botocore's models only
@@ -59,7 +73,8 @@ def info_of(key: str, headers: Mapping[str, str]) -> FileInfo:
 
 def page_of(body: bytes) -> Page:
     """Return a page of a listing whose keys were asked for in URL encoding."""
-    root = _root(body)
+    entries, rest = _taken_out(body)
+    root = _root(rest)
     if root is None or _name(root) != "ListBucketResult":
         raise _not_s3("a listing")
     space = root.tag.removesuffix("ListBucketResult")
@@ -68,7 +83,10 @@ def page_of(body: bytes) -> Page:
         more = _said(root.findtext(f"{space}IsTruncated"), "IsTruncated") == "true"
         return Page(
             files=tuple(
-                _listed(found, space, decode) for found in root.iterfind(f"{space}Contents")
+                _listed(*entry, decode)
+                for entry in chain(
+                    entries, (_read(found, space) for found in root.iterfind(f"{space}Contents"))
+                )
             ),
             prefixes=tuple(
                 decode(_texts(found)[f"{space}Prefix"]).removesuffix("/")
@@ -110,13 +128,33 @@ def refusal_of_key(failed: Reply) -> ClientError:
     return ClientError({"Error": failed, "ResponseMetadata": {}}, "DeleteObjects")
 
 
-def _listed(found: Element, space: str, decode: Callable[[str], str]) -> FileInfo:
+def _taken_out(body: bytes) -> tuple[Iterable[_Entry], bytes]:
+    """Return the entries of the usual form, and the document without them."""
+    if b"<!" in body:  # within a comment they would be none
+        return (), body
+    try:
+        parts = _ENTRY.split(body.decode())
+    except UnicodeDecodeError:
+        return (), body
+    entries = zip(*(parts[group::5] for group in (1, 2, 3, 4)), strict=True)
+    return entries, "".join(parts[::5]).encode()
+
+
+def _read(found: Element, space: str) -> _Entry:
+    """Return an entry of any other form."""
     said = _texts(found)
+    key, modified, etag, size = (said[f"{space}{name}"] for name in _FIELDS)
+    return key, modified, etag, size
+
+
+def _listed(
+    key: str, modified: str, etag: str, size: str, decode: Callable[[str], str]
+) -> FileInfo:
     return FileInfo(
-        name=decode(said[f"{space}Key"]),
-        size=int(said[f"{space}Size"]),
-        modified=_time(said[f"{space}LastModified"], datetime.fromisoformat),
-        etag=said[f"{space}ETag"].strip('"'),
+        name=decode(key),
+        size=int(size),
+        modified=_time(modified, datetime.fromisoformat),
+        etag=etag.strip('"'),
     )
 
 
