@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -564,3 +565,30 @@ def test_empty_folder_that_becomes_a_file_is_gone(
     monkeypatch.setattr(os, "rmdir", rmdir)
     assert Tree(tmp_path, durable=False, dir_mode=0o755).remove_empty(["a"])
     assert folder.read_bytes() == b"a rival's"
+
+
+async def test_folder_of_any_number_of_files_is_listed_in_little_memory(tmp_path: Path) -> None:
+    storage, folder = FileSystemStorage(tmp_path), tmp_path / "a"
+    names = [f"a/{number:05}" for number in range(12_000)]
+    folder.mkdir()
+    for name in names:
+        (tmp_path / name).touch()
+    await storage.list_page("a", limit=10)
+    tracemalloc.start()
+    try:
+        page = await storage.list_page("a", limit=10)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20  # 2 MiB, were all held
+    finally:
+        tracemalloc.stop()
+    assert page.token is not None
+    assert [info.name async for info in storage.files()] == names
+
+
+async def test_folders_without_files_end_no_listing(tmp_path: Path) -> None:
+    for number in range(1200):
+        (tmp_path / f"{number:04}").mkdir()
+    storage = FileSystemStorage(tmp_path, durable=False)
+    await storage.save("1199/a", b"x")
+    page = await storage.list_page(delimiter="/", limit=1)
+    assert page.prefixes == ("1199",)
+    assert [info.name async for info in storage.files()] == ["1199/a"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from heapq import nsmallest
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,9 +18,14 @@ from openviper.storage.types import FileInfo, Page
 __all__ = ["list_page"]
 
 
+_HELD = 1001
+"""Entries of a directory that are held at a time, however many it has: a page and one more."""
+
+
 class _Entry(NamedTuple):
     """Hold a directory's entry, its name with `/` where it is a directory itself."""
 
+    order: bytes
     key: str
     is_directory: bool
 
@@ -41,38 +47,50 @@ def list_page(tree: Tree, prefix: str, *, recursive: bool, limit: int, after: st
 
 
 def _walk(tree: Tree, prefix: str, after: bytes, *, recursive: bool) -> Iterator[_Entry]:
-    for entry in _entries(tree, prefix):
-        key = entry.key.encode()
+    for entry in _entries(tree, prefix, after):
         if not entry.is_directory:
-            if key > after:
-                yield entry
+            yield entry
         elif recursive:
-            if key > after or after.startswith(key):
-                yield from _walk(tree, entry.key, after, recursive=True)
-        elif key > after and next(_walk(tree, entry.key, b"", recursive=True), None):
+            yield from _walk(tree, entry.key, after, recursive=True)
+        elif entry.order > after and next(_walk(tree, entry.key, b"", recursive=True), None):
             yield entry
 
 
-def _entries(tree: Tree, prefix: str) -> list[_Entry]:
-    """Return the files and directories in one directory, in the order of their whole names."""
-    found: list[_Entry] = []
-    try:
-        with tree.folder(prefix.split("/")[:-1]) as folder, os.scandir(folder) as entries:
-            for entry in entries:
-                if not prefix and entry.name.casefold() == RESERVED:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    found.append(_Entry(f"{prefix}{entry.name}/", True))
-                elif entry.is_file(follow_symlinks=False):
-                    found.append(_Entry(f"{prefix}{entry.name}", False))
-    except NotFoundError:
-        return []
-    return sorted(filter(_is_text, found), key=lambda entry: entry.key.encode())
+def _entries(tree: Tree, prefix: str, after: bytes) -> Iterator[_Entry]:
+    """Give what of one directory comes after a key or has it below, in order of whole names."""
+    held = nsmallest(
+        _HELD,
+        (
+            entry
+            for entry in _scanned(tree, prefix)
+            if entry.order > after or (entry.is_directory and after.startswith(entry.order))
+        ),
+    )
+    yield from held
+    while len(held) == _HELD:
+        last = held[-1].order
+        held = nsmallest(_HELD, (entry for entry in _scanned(tree, prefix) if entry.order > last))
+        yield from held
 
 
-def _is_text(entry: _Entry) -> bool:
-    """Tell whether a name is UTF-8: no other has a name here."""
-    return not any("\udc80" <= char <= "\udcff" for char in entry.key)
+def _scanned(tree: Tree, prefix: str) -> Iterator[_Entry]:
+    """Give the files and directories in one directory, in any order."""
+    with (
+        suppress(NotFoundError),
+        tree.folder(prefix.split("/")[:-1]) as folder,
+        os.scandir(folder) as entries,
+    ):
+        for entry in entries:
+            if not prefix and entry.name.casefold() == RESERVED:
+                continue
+            try:
+                order = f"{prefix}{entry.name}".encode()
+            except UnicodeEncodeError:  # not UTF-8: no name here
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield _Entry(order + b"/", f"{prefix}{entry.name}/", True)
+            elif entry.is_file(follow_symlinks=False):
+                yield _Entry(order, f"{prefix}{entry.name}", False)
 
 
 def _info(tree: Tree, key: str) -> FileInfo:
