@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from heapq import nsmallest
-from itertools import islice
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from openviper.storage.disk.attributes import info_of
@@ -32,18 +32,14 @@ class _Entry(NamedTuple):
 
 def list_page(tree: Tree, prefix: str, *, recursive: bool, limit: int, after: str) -> Page:
     """Return the entries under a directory (`""` or `…/`) that come after a key."""
-    files: list[FileInfo] = []
-    prefixes: list[str] = []
     entries = _walk(tree, prefix, after.encode(), recursive=recursive)
     page = list(islice(entries, limit))
-    for entry in page:
-        if entry.is_directory:
-            prefixes.append(entry.key[:-1])
-            continue
-        with suppress(NotFoundError):  # deleted since its directory was read
-            files.append(_info(tree, entry.key))
     more = len(page) == limit and next(entries, None) is not None
-    return Page(files=tuple(files), prefixes=tuple(prefixes), token=page[-1].key if more else None)
+    return Page(
+        files=tuple(_infos(tree, [entry.key for entry in page if not entry.is_directory])),
+        prefixes=tuple([entry.key[:-1] for entry in page if entry.is_directory]),
+        token=page[-1].key if more else None,
+    )
 
 
 def _walk(tree: Tree, prefix: str, after: bytes, *, recursive: bool) -> Iterator[_Entry]:
@@ -93,10 +89,17 @@ def _scanned(tree: Tree, prefix: str) -> Iterator[_Entry]:
                 yield _Entry(order, f"{prefix}{entry.name}", False)
 
 
-def _info(tree: Tree, key: str) -> FileInfo:
-    above, leaf = split(key)
-    with tree.folder(above) as folder:
-        fd, status = open_file(folder, leaf)
+def _infos(tree: Tree, keys: list[str]) -> Iterator[FileInfo]:
+    """Give what is known of files, but for those that were deleted since they were seen."""
+    for above, below in groupby(keys, key=lambda key: split(key)[0]):
+        with suppress(NotFoundError), tree.folder(above) as folder:
+            for key in below:
+                with suppress(NotFoundError):
+                    yield _info(folder, key)
+
+
+def _info(folder: int, key: str) -> FileInfo:
+    fd, status = open_file(folder, split(key)[1])
     try:
         return info_of(key, fd, status)
     finally:
