@@ -206,6 +206,8 @@ def _check_pair(key: object, value: object) -> None:
 
 
 def _encoded(value: str) -> str:
+    if value.isascii() and value.isalnum():
+        return value
     text = quote(value, safe=_PLAIN)
     inner = text.strip(" ")
     lead, trail = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))

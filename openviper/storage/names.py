@@ -45,6 +45,7 @@ _UNSAFE = "+"
 """What of that `sanitise` would rewrite."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _EXTENSION_BYTES = 64
+_MODES = get_args(IfExists)
 _RESERVED = ".openviper"
 _ACME = ".well-known/acme-challenge"
 
@@ -116,7 +117,7 @@ def candidates(name: str, *, location: str = "") -> Iterator[str]:
 
 def names_by(if_exists: IfExists, name: str, *, location: str = "") -> Iterator[str]:
     """Yield the names that a write may try: `name`, and where it may be renamed variants of it."""
-    if if_exists not in get_args(IfExists):
+    if if_exists not in _MODES:
         raise ValueError(f"if_exists is 'rename', 'overwrite' or 'error', not {if_exists!r}")
     names = candidates(name, location=location)
     return names if if_exists == "rename" else islice(names, 1)

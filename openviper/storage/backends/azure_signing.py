@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 
 __all__ = ["VERSION", "shared_key"]
 
@@ -45,16 +46,20 @@ def shared_key(
     Names of headers and of the query are in lower case; the path is as it is sent, and the
     query's values are as they were before they were quoted.
     """
-    own = [name for name in headers if name.startswith("x-ms-")]
-    own.sort(key=lambda name: name.translate(_WORDS))
     lines = [
         method,
         *(headers.get(name, "") for name in _BEFORE_LENGTH),
         str(length) if length else "",
         *(headers.get(name, "") for name in _AFTER_LENGTH),
-        *(f"{name}:{headers[name]}" for name in own),
+        *(f"{name}:{headers[name]}" for name in _own_in_order(tuple(headers))),
         f"/{account}{path}",
         *(f"{name}:{query[name]}" for name in sorted(query)),
     ]
     signature = base64.b64encode(hmac.digest(key, "\n".join(lines).encode(), "sha256"))
     return f"SharedKey {account}:{signature.decode()}"
+
+
+@lru_cache(maxsize=256)
+def _own_in_order(headers: tuple[str, ...]) -> tuple[str, ...]:
+    own = (name for name in headers if name.startswith("x-ms-"))
+    return tuple(sorted(own, key=lambda name: name.translate(_WORDS)))

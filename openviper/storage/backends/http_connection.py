@@ -35,6 +35,8 @@ class Connection(asyncio.Protocol):
         self._is_over = False
         self._error: Exception | None = None
         self._waiting: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def has_news(self) -> bool:
@@ -146,6 +148,9 @@ class Connection(asyncio.Protocol):
         self._is_over = True
         self._error = exc
         self._opened.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self.lost.set()
         self._wake()
 
@@ -172,19 +177,31 @@ class Connection(asyncio.Protocol):
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
-        timer = loop.call_later(self.patience, self._lose_patience)
+        self._deadline = loop.time() + self.patience
+        # One timer sees many waits to their end: one for each would cost more than the rest here.
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._time_out_at(self._deadline)
         try:
             await self._waiting
         finally:
-            timer.cancel()
             self._waiting = None
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
+    def _time_out_at(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._lose_patience)
+
     def _lose_patience(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
+        self._timer = None
+        if self._waiting is None or self._waiting.done():
+            return
+        if asyncio.get_running_loop().time() < self._deadline:
+            self._time_out_at(self._deadline)
+        else:
             self._waiting.set_exception(TimeoutError(f"nothing came in {self.patience} s"))
 
 
