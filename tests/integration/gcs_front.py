@@ -1,7 +1,8 @@
 """Take uploads by the XML interface of Google Cloud Storage, which fake-gcs-server has not.
 
 It has no PUT, so that one is handed on as an upload by the JSON interface, its condition and
-attributes too; and it answers 500 where a bucket is missing. Everything else goes through as it is.
+attributes too. It answers 500 where a bucket is missing, and gives any version that is there
+whatever was asked for. Everything else goes through as it is.
 """
 
 from __future__ import annotations
@@ -53,10 +54,14 @@ async def _serve(server: str, exchange: Exchange) -> None:
         return await _upload(server, exchange)
     # The server has this interface only under its own name.
     exchange.request = exchange.request.having("Host", urlsplit(server).netloc)
+    version = exchange.request.get("If-Match")
     async with exchange.sent() as reply:
-        if reply.head.status != 500:
+        is_other = version != "" and reply.head.get("ETag") not in ("", version)
+        if reply.head.status != 500 and not is_other:
             return await exchange.relay(reply)
         body = await reply.read()
+    if is_other:
+        return await exchange.answer(412)
     return await exchange.answer(404 if b"no bucket named" in body else 500, body)
 
 
