@@ -310,6 +310,31 @@ async def test_connection_that_rested_too_long_is_not_used_again(
     assert script.opened == 2
 
 
+async def test_only_what_is_safe_is_sent_again_where_a_kept_connection_ends() -> None:
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await reader.readuntil(b"\r\n\r\n")  # and ends without an answer
+
+    async with pool_of(once) as pool:
+        for method in ("GET", "GET", "GET"):
+            assert await get(pool, method) == (200, b"body")
+        with pytest.raises(ConnectionError):
+            await get(pool, "PUT")
+
+
+async def test_new_connection_that_ends_is_no_reason_to_try_another() -> None:
+    heads: list[bytes] = []
+
+    async def end(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with pool_of(end) as pool:
+        with pytest.raises(ConnectionError):
+            await get(pool)
+    assert len(heads) == 1
+
+
 async def test_connection_of_a_cancelled_request_is_ended() -> None:
     ended = asyncio.Event()
 

@@ -26,6 +26,7 @@ _WORDS = 4096
 # Less than the 20 s after which S3 closes what is idle: a request could cross with that.
 _IDLE = 12.0
 _EMPTY = frozenset({204, 304})
+_SAFE = ("GET", "HEAD")
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-5]\d\d)(?: |$)")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
@@ -73,7 +74,8 @@ class Pool:
         `patience` is for this request's waits.
 
         After a `ConnectionError` or `TimeoutError` it is not known what the other side did;
-        after a `NotConnectedError` it is: nothing.
+        after a `NotConnectedError` it is: nothing. A GET or a HEAD whose kept connection breaks
+        goes to the next one.
         """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if lines.count("\n") > len(headers):
@@ -82,19 +84,25 @@ class Pool:
             lines += "transfer-encoding: chunked\r\n"
         elif body is not None or method in ("PUT", "POST"):
             lines += f"content-length: {0 if body is None else len(body)}\r\n"
-        head = f"{method} {self._address}{target} HTTP/1.1\r\n{lines}{self._extra}\r\n"
-        lease = _Lease(self, await self._connection())
-        lease.connection.patience = patience or self._patience
-        try:
-            if stream is not None:
-                sent = await lease.connection.send_stream(head.encode(), stream)
-            else:
-                sent = await lease.connection.send(head.encode(), body)
-            lease.is_last = not sent
-            return await _begun(lease, has_body=method != "HEAD")
-        except BaseException:
-            lease.break_off()
-            raise
+        head = f"{method} {self._address}{target} HTTP/1.1\r\n{lines}{self._extra}\r\n".encode()
+        while True:
+            lease = _Lease(self, await self._connection())
+            lease.connection.patience = patience or self._patience
+            try:
+                if stream is not None:
+                    sent = await lease.connection.send_stream(head, stream)
+                else:
+                    sent = await lease.connection.send(head, body)
+                lease.is_last = not sent
+                return await _begun(lease, has_body=method != "HEAD")
+            except ConnectionError:
+                lease.break_off()
+                # The other side may have closed what rested just before it was asked.
+                if method not in _SAFE or not lease.connection.rests_since:
+                    raise
+            except BaseException:
+                lease.break_off()
+                raise
 
     async def aclose(self) -> None:
         """End all connections, whatever is under way on them."""

@@ -272,7 +272,7 @@ def _wrong_end(outcome: _Outcome) -> str:
     if error is not None and not isinstance(error, StorageError):
         return f"{type(error).__name__} came out, which is no StorageError: {error}"
     if error is not None and cell.survives:
-        return f"one failure is to be survived, but it raised {error!r}"
+        return f"one failure is to be survived, but it raised {error!r} from {error.__cause__!r}"
     if error is not None or cell.column.denies:
         return ""
     right = cell.method.returns(outcome.scene, outcome.result)
