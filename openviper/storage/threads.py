@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Lock, Thread
-from typing import Any, TypeAlias, TypeVar
+from threading import Thread
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from openviper.storage.shield import to_the_end
@@ -19,84 +20,154 @@ __all__ = ["file_thread", "in_file_thread", "in_thread"]
 
 T = TypeVar("T")
 
-# Few threads switch less than many; each is busy for microseconds, or waits for one fsync.
 _SIZE = 8
+_LOOK = 0.001
+"""Seconds between two looks at calls that wait."""
+_STUCK = 0.005
+"""Seconds without a call begun after which another thread helps, however busy the process is."""
+_QUICK = 0.0005
+_WITHHELD = 8
+"""Results of quick calls that wait for each other, to wake their loop once."""
 
 
 class _Arrivals:
     """Bring results to one loop, which is woken once for all that come before it looks."""
 
     def __init__(self) -> None:
+        self.is_watched = False
+        self.looked = self.used = 0.0
+        """At the last look: the time, and what of the processors' the process had used."""
         # Any: of whatever the work returned.
         self._come: deque[tuple[asyncio.Future[Any], object, BaseException | None]] = deque()
         self._is_woken = False
 
     def add(self, future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
-        """Give a future its result, from any thread."""
+        """Keep what a future gets once its loop is woken, from any thread."""
         self._come.append((future, result, error))
-        if not self._is_woken:
-            self._is_woken = True
-            with suppress(RuntimeError):  # its loop is closed
-                future.get_loop().call_soon_threadsafe(self._settle)
 
-    def _settle(self) -> None:
+    def wake(self) -> None:
+        """Have the loop look."""
+        if self._is_woken:
+            return
+        with suppress(IndexError, RuntimeError):  # it has looked already, or it is closed
+            loop = self._come[0][0].get_loop()
+            self._is_woken = True
+            loop.call_soon_threadsafe(self.settle)
+
+    def settle(self) -> None:
+        """Give the futures what came for them, in their loop."""
         self._is_woken = False  # first: what comes from now on wakes the loop again
         while self._come:
             _settle(*self._come.popleft())
 
 
-# Any: of whatever the work returns.
-_Call: TypeAlias = tuple[Callable[[], Any], asyncio.Future[Any], _Arrivals]
+class _Call(NamedTuple):
+    """Hold what is to be done, and for whom."""
+
+    work: Callable[[], Any]  # Any: whatever it returns
+    future: asyncio.Future[Any]
+    arrivals: _Arrivals
+    is_long: bool
+
+
+class _Worker:
+    """Be a thread that rests until its bell rings; it begins with the first ring."""
+
+    def __init__(self, run: Callable[[_Worker], None], name: str) -> None:
+        self.bell: SimpleQueue[bool] = SimpleQueue()
+        """True for work, False for the end."""
+        self.thread = Thread(target=run, args=(self,), name=name, daemon=True)
+
+    def ring(self) -> None:
+        """Have it work."""
+        self.bell.put(True)
+        if self.thread.ident is None:
+            self.thread.start()
 
 
 class _Threads:
-    """Run calls of any loop in a few threads, which start with the first call.
+    """Run calls of any loop in threads, in as few at a time as get them done.
 
-    A call costs a third of what `run_in_executor` costs, which makes a second future of
-    another kind for each, with a lock and a condition.
+    Calls that compute more than they wait are the faster for being done by one thread, one
+    after the other: several would take turns in the interpreter, and so would their loop with
+    each, for more than a call costs. So one thread that is awake takes all that comes, and
+    wakes the loop for a few results together. Others are woken for calls that are long, and
+    where calls wait while the process computes little: then a disk has to look for the data,
+    or a network is between.
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._starting = Lock()
-        self._threads: list[Thread] = []
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        names = [f"openviper-files_{number}" for number in range(size)]
+        self._workers = tuple(_Worker(self._run, name) for name in names)
+        self._resting = deque(self._workers)
+        self._calls: deque[_Call] = deque()
+        self._begun_at = 0.0
         self._arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = (
             WeakKeyDictionary()
         )
 
-    def call(self, work: Callable[[], T]) -> asyncio.Future[T]:
+    def call(self, work: Callable[[], T], *, is_long: bool) -> asyncio.Future[T]:
         """Run `work` in one of the threads, where it goes on whoever cancels its future."""
-        if not self._threads:
-            self._start()
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         arrivals = self._arrivals.get(loop)
         if arrivals is None:
             arrivals = self._arrivals[loop] = _Arrivals()
-        self._calls.put((work, result, arrivals))
+        self._calls.append(_Call(work, result, arrivals, is_long))
+        none_is_awake = len(self._resting) == len(self._workers)
+        if none_is_awake or is_long:
+            self._wake_one()
+        if not (none_is_awake or arrivals.is_watched):
+            self._watch_later(loop, arrivals)
         return result
 
     def stop(self) -> None:
         """End the threads once what they were given is done."""
-        for _ in self._threads:
-            self._calls.put(None)
-        for thread in self._threads:
-            thread.join()
+        for worker in self._workers:
+            worker.bell.put(False)
+        for worker in self._workers:
+            if worker.thread.ident is not None:
+                worker.thread.join()
 
-    def _start(self) -> None:
-        with self._starting:
-            if not self._threads:
-                names = [f"openviper-files_{number}" for number in range(self._size)]
-                threads = [Thread(target=self._run, name=name, daemon=True) for name in names]
-                for thread in threads:
-                    thread.start()
-                self._threads = threads
+    def _wake_one(self) -> None:
+        with suppress(IndexError):  # all are awake
+            self._resting.pop().ring()
 
-    def _run(self) -> None:
-        while (call := self._calls.get()) is not None:
-            work, future, arrivals = call
-            del call
+    def _watch_later(self, loop: asyncio.AbstractEventLoop, arrivals: _Arrivals) -> None:
+        arrivals.is_watched = True
+        arrivals.looked, arrivals.used = time.monotonic(), time.process_time()
+        loop.call_later(_LOOK, self._watch, loop, arrivals)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, arrivals: _Arrivals) -> None:
+        """Wake another thread where calls wait, and yet the process has little to compute."""
+        arrivals.is_watched = False
+        arrivals.settle()
+        if self._calls:
+            now = time.monotonic()
+            idles = time.process_time() - arrivals.used < (now - arrivals.looked) / 2
+            if idles or now - self._begun_at > _STUCK:
+                self._wake_one()
+            self._watch_later(loop, arrivals)
+
+    def _run(self, worker: _Worker) -> None:
+        while worker.bell.get():
+            self._work()
+            self._resting.append(worker)
+            # What came just before found a thread that seemed awake.
+            if self._calls and len(self._resting) == len(self._workers):
+                self._wake_one()
+
+    def _work(self) -> None:
+        """Do what waits, until nothing does, or it is quick and another thread is at it too."""
+        owed: list[_Arrivals] = []  # one loop's, whose own look finds them should a call get stuck
+        while self._calls:
+            try:
+                work, future, arrivals, is_long = self._calls.popleft()
+            except IndexError:  # another thread was faster
+                break
+            if owed and (is_long or arrivals is not owed[0]):
+                _wake(owed)
+            begun = self._begun_at = time.monotonic()
             error: BaseException | None = None
             result: object = None
             try:
@@ -105,7 +176,20 @@ class _Threads:
                 error = raised
             del work  # a caller may want its buffer back as soon as the result is known
             arrivals.add(future, result, error)
+            owed.append(arrivals)
             del future, arrivals, result, error
+            was_quick = time.monotonic() - begun < _QUICK
+            if len(owed) == _WITHHELD or not was_quick:
+                _wake(owed)
+            if was_quick and len(self._resting) < len(self._workers) - 1:
+                break  # one is enough
+        _wake(owed)
+
+
+def _wake(owed: list[_Arrivals]) -> None:
+    if owed:
+        owed[0].wake()
+        owed.clear()
 
 
 def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
@@ -129,19 +213,26 @@ def _stopped(error: StopIteration) -> RuntimeError:
 _threads = _Threads(_SIZE)
 
 
-def file_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+def file_thread(work: Callable[[], T], *, is_long: bool = False) -> asyncio.Future[T]:
     """Run `work`, on local files and never in a user's code, in a file thread.
 
-    The future is to be awaited by `to_the_end`: cancelling it stops nothing.
+    What `is_long`, since it waits for the disk or moves much, has others done beside it. The
+    future is to be awaited by `to_the_end`: cancelling it stops nothing.
     """
-    return _threads.call(work)
+    return _threads.call(work, is_long=is_long)
 
 
-async def in_file_thread(work: Callable[[], T], *, undo: Callable[[T], object] | None = None) -> T:
+async def in_file_thread(
+    work: Callable[[], T],
+    *,
+    is_long: bool = False,
+    undo: Callable[[T], object] | None = None,
+) -> T:
     """Run `work` in a file thread, to its end; undo it there where the caller was cancelled."""
+    done = file_thread(work, is_long=is_long)
     if undo is None:
-        return await to_the_end(file_thread(work))
-    return await to_the_end(file_thread(work), undo=lambda done: file_thread(lambda: undo(done)))
+        return await to_the_end(done)
+    return await to_the_end(done, undo=lambda result: file_thread(lambda: undo(result)))
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -97,3 +97,31 @@ def test_loop_is_forgotten_once_it_is_closed() -> None:
     del loop
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("is_long", [True, False])
+async def test_calls_that_wait_are_done_side_by_side(is_long: bool) -> None:
+    together = Barrier(8, timeout=10)  # breaks unless eight threads are there at once
+    places = await asyncio.gather(
+        *(in_file_thread(together.wait, is_long=is_long) for _ in range(16))
+    )
+    assert sorted(places) == sorted([*range(8)] * 2)
+
+
+async def test_result_does_not_wait_for_a_long_call_after_it() -> None:
+    go_on = Event()
+    quick = asyncio.ensure_future(in_file_thread(lambda: "here"))
+    long = asyncio.ensure_future(in_file_thread(partial(go_on.wait, 10), is_long=True))
+    assert await quick == "here"
+    assert not long.done()
+    go_on.set()
+    assert await long
+
+
+async def test_thread_that_got_stuck_delays_nobody() -> None:
+    go_on = Event()
+    stuck = asyncio.ensure_future(in_file_thread(partial(go_on.wait, 10)))
+    assert [await in_file_thread(partial(int, n)) for n in range(100)] == list(range(100))
+    assert not stuck.done()
+    go_on.set()
+    assert await stuck

@@ -26,6 +26,7 @@ from openviper.storage.urls import join_url
 __all__ = ["FileSystemDriver", "FileSystemStorage"]
 
 _BLOCK = 1 << 20
+_LONG = 64 << 10
 _HASTE = 16 << 20
 """Bytes that are written before the disk is asked to begin with them."""
 _CAPABILITIES = Capabilities(
@@ -97,7 +98,8 @@ class FileSystemDriver:
 
     def put(self, key: str, data: memoryview, write: Write) -> Future[FileInfo]:
         """Write a small file."""
-        return file_thread(partial(self._files.put, key, data, write))
+        is_long = self._durable or len(data) > _LONG
+        return file_thread(partial(self._files.put, key, data, write), is_long=is_long)
 
     async def stage(self, chunks: AsyncIterator[memoryview]) -> _Staged:
         """Write the chunks to a temporary file."""
@@ -160,16 +162,17 @@ class FileSystemDriver:
                 recursive=delimiter is None,
                 limit=limit,
                 after=token or start_after or "",
-            )
+            ),
+            is_long=True,
         )
 
     def copy(self, source: FileInfo, key: str, write: Write) -> Future[FileInfo]:
         """Copy a file."""
-        return file_thread(partial(self._files.copy, source, key, write))
+        return file_thread(partial(self._files.copy, source, key, write), is_long=True)
 
     def move(self, source: FileInfo, key: str, write: Write) -> Future[FileInfo]:
         """Rename a file."""
-        return file_thread(partial(self._files.move, source, key, write))
+        return file_thread(partial(self._files.move, source, key, write), is_long=self._durable)
 
     async def aclose(self) -> None:
         """Close nothing: no descriptor is kept."""
@@ -237,10 +240,13 @@ class _Staged:
                 batch.append(chunk)
                 size += len(chunk)
                 if size >= _BLOCK:
-                    await overlap.start(partial(file_thread, partial(self._write, _taken(batch))))
+                    await overlap.start(partial(self._written, _taken(batch)))
                     size = 0
             if batch:
-                await overlap.start(partial(file_thread, partial(self._write, _taken(batch))))
+                await overlap.start(partial(self._written, _taken(batch)))
+
+    def _written(self, block: bytes) -> Future[None]:
+        return file_thread(partial(self._write, block), is_long=True)
 
     def _write(self, block: bytes) -> None:
         """Write a block, all of it; the disk is asked now and then to begin with what it has."""
@@ -252,7 +258,7 @@ class _Staged:
 
     def commit(self, key: str, write: Write) -> Future[FileInfo]:
         """Give the file its name."""
-        return file_thread(partial(self._files.finish, self._temporary, key, write))
+        return file_thread(partial(self._files.finish, self._temporary, key, write), is_long=True)
 
     def discard(self) -> Future[None]:
         """Remove what has no name."""
@@ -274,7 +280,7 @@ async def _chunks(
         return
     while position < stop:
         size = min(_BLOCK, stop - position)
-        block = await in_file_thread(partial(os.pread, fd, size, position))
+        block = await in_file_thread(partial(os.pread, fd, size, position), is_long=True)
         if not block:
             return
         position += len(block)
