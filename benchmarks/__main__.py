@@ -63,7 +63,7 @@ def _measured(ground: Ground, asked: argparse.Namespace, scale: Scale) -> Ground
         in_flight=ground.in_flight,
         stream=(scale.stream_mib if asked.stream_mib is None else asked.stream_mib) * MIB,
         listed=LISTED,
-        seconds=scale.seconds,
+        seconds=scale.seconds if asked.seconds is None else asked.seconds,
     )
     with (
         site(ground, Folders(memory=asked.memory, disk=asked.disk)) as found,
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="1 KiB, short slices, 64 MiB streams")
     parser.add_argument("--rounds", type=int, default=5, help="that count (5)")
+    parser.add_argument("--seconds", type=float, help="of a slice, about (0.5; quick: 0.1)")
     parser.add_argument("--stream-mib", type=int, help="size of streams (1024; quick: 64)")
     parser.add_argument("--contenders", help="names with commas between (all)")
     memory = SHARED_MEMORY if SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())

@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
-from openviper.storage.shield import to_the_end
+from openviper.storage.shield import Enduring, to_the_end
 
 __all__ = ["file_thread", "in_file_thread", "in_thread"]
 
@@ -109,7 +109,7 @@ class _Threads:
     def call(self, work: Callable[[], T], *, is_long: bool) -> asyncio.Future[T]:
         """Run `work` in one of the threads, where it goes on whoever cancels its future."""
         loop = asyncio.get_running_loop()
-        result: asyncio.Future[T] = loop.create_future()
+        result: Enduring[T] = Enduring(loop=loop)
         arrivals = self._arrivals.get(loop)
         if arrivals is None:
             arrivals = self._arrivals[loop] = _Arrivals()
