@@ -1,4 +1,4 @@
-"""Fail unless docs/conformance.md says what the suite has just found; versions may differ."""
+"""Fail unless docs/conformance.md says what runs of the suite have found; versions may differ."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ def shown(page: str) -> dict[tuple[str, str], str]:
 
 
 def main() -> None:
-    """Compare the page with what the run wrote as JSON."""
-    page, run = map(Path, sys.argv[1:])
+    """Compare the page with what the runs wrote as JSON."""
+    page, *runs = map(Path, sys.argv[1:])
     told = shown(page.read_text(encoding="utf-8"))
     names = {name for name, _ in told}
     found = {
         (backend["name"], check): cell["word"]
+        for run in runs
         for backend in json.loads(run.read_text(encoding="utf-8"))["backends"]
         if backend["name"] in names
         for check, cell in backend["cells"].items()
