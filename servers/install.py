@@ -65,7 +65,8 @@ def azurite() -> list[str]:
         checked_run("azurite", command, environment={**os.environ, "PATH": path}, cwd=staging)
 
     root = cached("azurite", _azurite_key(), build)
-    return [node, str(root / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js")]
+    main = root / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+    return [node, "--require", str(AZURITE_PACKAGE / "patient.js"), str(main)]
 
 
 def postgres() -> list[str]:
