@@ -26,6 +26,7 @@ from openviper.storage.backends.s3_route import learned_route, prepare_only
 from openviper.storage.errors import (
     ImproperlyConfiguredError,
     IntegrityError,
+    NameConflictError,
     PermissionDeniedError,
     UnavailableError,
 )
@@ -572,3 +573,30 @@ async def test_file_without_its_marks_is_none(
         await storage.stat("a")
     with pytest.raises(UnavailableError, match=lacking):
         await storage.read("a")
+
+
+FOLDER = b"<Error><Code>ExistingObjectIsDirectory</Code></Error>"
+
+
+@pytest.mark.parametrize(("conflicts", "is_stored"), [(1, True), (9, False)])
+async def test_folder_that_goes_with_its_last_file_is_no_conflict(
+    service: FaultProxy, conflicts: int, is_stored: bool
+) -> None:
+    listing = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+    service.inject(
+        faults.answer(200, listing), when=lambda request: "list-type" in request.target, times=None
+    )
+    service.inject(
+        faults.answer(409, FOLDER), when=lambda request: request.method == "PUT", times=conflicts
+    )
+    service.inject(faults.answer(200, b"", WHOLE), times=None)
+    async with S3Storage(
+        "bucket", endpoint_url=service.url, flat_namespace=False, **KEYS
+    ) as folders:
+        if is_stored:
+            assert await folders.save("a/b.txt", b"x") == "a/b.txt"
+        else:
+            with pytest.raises(NameConflictError):
+                await folders.save("a/b.txt", b"x")
+    puts = [request for request in service.requests if request.method == "PUT"]
+    assert len(puts) == min(conflicts + 1, 5)

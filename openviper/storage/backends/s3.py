@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from openviper.storage.backends.s3_client import AddressingStyle, Bucket, S3Options
 from openviper.storage.backends.s3_direct import Request
-from openviper.storage.backends.s3_errors import classify
+from openviper.storage.backends.s3_errors import classify, code_of
 from openviper.storage.backends.s3_replies import info_of, page_of, refusal_of_key
 from openviper.storage.backends.s3_writes import (
     MAX_PARTS,
@@ -41,6 +41,8 @@ __all__ = ["S3Driver", "S3Storage"]
 _MIN_PART = 5 << 20  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _MAX_PART = 5 << 30
 _COPY_PART = 256 << 20
+_RACES = 5
+"""Times that a folder may go just while a file is put into it."""
 _NOT_XML = re.compile("[\ufffe\uffff]")  # https://www.w3.org/TR/xml/#charsets, of what names have
 
 
@@ -176,7 +178,17 @@ class S3Driver:
 
     async def put(self, key: str, data: memoryview, write: Write) -> FileInfo:
         """Store bytes in one request."""
-        return await put_object(self._bucket, key, data, write)
+        if self.capabilities.flat_namespace:
+            return await put_object(self._bucket, key, data, write)
+        for _ in range(_RACES):
+            try:
+                return await put_object(self._bucket, key, data, write)
+            except ClientError as error:
+                # versitygw says so of a folder, too, that goes with its last file at this moment.
+                if code_of(error) != "ExistingObjectIsDirectory":
+                    raise
+                await self._check_no_folder(key)
+        raise NameConflictError
 
     async def begin(self, key: str, write: Write) -> PartsUpload:
         """Begin an upload in parts, unless it is clear already that it would be refused."""

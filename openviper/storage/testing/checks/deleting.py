@@ -74,11 +74,12 @@ async def last_child_takes_its_directory_along(target: Target) -> None:
 @check("delete.last-child-never-races-a-save", "D10", requires=("read",))
 async def last_child_never_races_a_save(target: Target) -> None:
     """A file saved while the last one beside it is deleted is there afterwards."""
-    for turn in range(5):
+    for turn in range(10):
         old, new = f"{turn}/a/b/old.txt", f"{turn}/a/b/new.txt"
         await target.storage.save(old, b"old")
+        content = b"new" if turn % 2 else chunks_of(b"new")
         saved, _ = await asyncio.gather(
-            (await target.another()).save(new, chunks_of(b"new")), target.storage.delete(old)
+            (await target.another()).save(new, content), target.storage.delete(old)
         )
         same(saved, new, "the name saved")
         await look.content(target.storage, new, b"new")
