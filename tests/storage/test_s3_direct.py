@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime
+import gc
 import json
 import ssl
 import sys
@@ -22,6 +23,7 @@ from aiohttp import web
 from botocore.config import Config
 
 from openviper.storage import S3Storage
+from openviper.storage.backends import s3_client
 from openviper.storage.backends.s3_route import learned_route, prepare_only
 from openviper.storage.errors import (
     ImproperlyConfiguredError,
@@ -600,3 +602,20 @@ async def test_folder_that_goes_with_its_last_file_is_no_conflict(
                 await folders.save("a/b.txt", b"x")
     puts = [request for request in service.requests if request.method == "PUT"]
     assert len(puts) == min(conflicts + 1, 5)
+
+
+async def test_content_is_let_go_of_after_another_attempt(
+    service: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_client, "_pause", lambda *_, **__: 0)
+    service.inject(faults.answer(503), when=lambda request: request.method == "PUT")
+    service.inject(faults.answer(200, b"", WHOLE), times=None)
+    content = bytearray(b"content")
+    async with S3Storage("bucket", endpoint_url=service.url, **KEYS) as opened:
+        gc.disable()
+        try:
+            await opened.save("a.txt", content)
+            content.clear()  # BufferError where a traceback has it
+        finally:
+            gc.enable()
+    assert len([request for request in service.requests if request.method == "PUT"]) == 2

@@ -30,16 +30,19 @@ async def retried(
     """
     doubt: Exception | None = None
     number = 1
-    while True:
-        try:
-            return await attempt()
-        except Exception as error:
-            if not unsent(error):
-                doubt = error
-            if not passing(error) or number == attempts:
-                if doubt is None or doubt is error:
-                    raise
-                raise doubt  # noqa: B904 - it came before
-        longest = min(2.0 ** (number - 1), longest_pause)
-        await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-        number += 1
+    try:
+        while True:
+            try:
+                return await attempt()
+            except Exception as error:
+                if not unsent(error):
+                    doubt = error
+                if not passing(error) or number == attempts:
+                    if doubt is None or doubt is error:
+                        raise
+                    raise doubt  # noqa: B904 - it came before
+            longest = min(2.0 ** (number - 1), longest_pause)
+            await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            number += 1
+    finally:
+        doubt = None  # its traceback has this frame, and so the caller's content

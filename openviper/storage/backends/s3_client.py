@@ -223,16 +223,19 @@ class Bucket:
 
     async def _retried(self, attempt: Callable[[Client], Awaitable[T]]) -> T:
         possibly_done: Exception | None = None
-        for number in range(1, self.options.max_attempts + 1):
-            try:
-                return await attempt(await self._clients.get())
-            except Exception as error:  # noqa: BLE001 - this one or one before is raised
-                meaning = classify(error)
-                if meaning is not NotSentError:
-                    possibly_done = error
-                if number == self.options.max_attempts or not _is_worth_another(error):
-                    raise (possibly_done or error) from None
-                await asyncio.sleep(_pause(number, throttled=meaning is ThrottledError))
+        try:
+            for number in range(1, self.options.max_attempts + 1):
+                try:
+                    return await attempt(await self._clients.get())
+                except Exception as error:  # noqa: BLE001 - this one or one before is raised
+                    meaning = classify(error)
+                    if meaning is not NotSentError:
+                        possibly_done = error
+                    if number == self.options.max_attempts or not _is_worth_another(error):
+                        raise (possibly_done or error) from None
+                    await asyncio.sleep(_pause(number, throttled=meaning is ThrottledError))
+        finally:
+            possibly_done = None  # its traceback has this frame, and so the caller's content
         raise AssertionError("max_attempts is 1 or more")
 
 
