@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
 from base64 import b64decode, b64encode
@@ -214,7 +215,8 @@ class Direct:
         return await attempt(way)
 
     async def _learn(self, *, ahead: float) -> _Way:
-        route = await learned_route(self._client, self._bucket)
+        # In a task of its own: the SDK keeps its errors, those their frames, and these our callers.
+        route = await asyncio.create_task(learned_route(self._client, self._bucket))
         signer = Signer(region=route.region, service=route.service)
         pool = self._pools.get(route.origin)
         if pool is None:
