@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from openviper.storage.backends.http_errors import NotConnectedError
 
-__all__ = ["retried"]
+__all__ = ["doubling", "retried"]
 
 T = TypeVar("T")
 
@@ -18,15 +18,15 @@ async def retried(
     attempt: Callable[[], Awaitable[T]],
     *,
     attempts: int,
-    longest_pause: float,
+    pause: Callable[[int, Exception], float],
     passing: Callable[[Exception], bool],
     unsent: Callable[[Exception], bool] = lambda error: isinstance(error, NotConnectedError),
 ) -> T:
     """Try until it works, fails for good, or has failed often enough.
 
-    Between two attempts are 0.5 to 1 s after the first, and twice that each time up to
-    `longest_pause`. An attempt that may have been carried out is not forgotten for a later one
-    that was certainly `unsent`: its error is raised.
+    `pause` says how many seconds to wait after an attempt, by its number and its error. An
+    attempt that may have been carried out is not forgotten for a later one that was certainly
+    `unsent`: its error is raised.
     """
     doubt: Exception | None = None
     number = 1
@@ -41,8 +41,17 @@ async def retried(
                     if doubt is None or doubt is error:
                         raise
                     raise doubt  # noqa: B904 - it came before
-            longest = min(2.0 ** (number - 1), longest_pause)
-            await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+                seconds = pause(number, error)
+            await asyncio.sleep(seconds)
             number += 1
     finally:
         doubt = None  # its traceback has this frame, and so the caller's content
+
+
+def doubling(longest: float) -> Callable[[int, Exception], float]:
+    """Return a pause of 0.5 to 1 s after the first attempt, and twice that each time, up to one."""
+
+    def pause(number: int, _: Exception) -> float:
+        return min(2.0 ** (number - 1), longest) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+    return pause

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
-from openviper.storage.backends.attempts import retried
+from openviper.storage.backends.attempts import doubling, retried
 from openviper.storage.backends.azure_account import Account
 from openviper.storage.backends.azure_errors import RefusedError, is_passing, not_azure
 from openviper.storage.backends.azure_signing import VERSION, shared_key
@@ -171,7 +171,7 @@ class Client:
 
     async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
         return await retried(
-            attempt, attempts=self._max_attempts, longest_pause=4.0, passing=is_passing
+            attempt, attempts=self._max_attempts, pause=doubling(4.0), passing=is_passing
         )
 
 

@@ -197,7 +197,7 @@ class Client:
         return await attempts.retried(
             attempt,
             attempts=self._service.max_attempts,
-            longest_pause=16.0,
+            pause=attempts.doubling(16.0),
             passing=_is_passing,
         )
 

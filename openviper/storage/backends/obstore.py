@@ -16,7 +16,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 from openviper.storage import driver, errors
 from openviper.storage.attributes import decode_metadata, encode_metadata
-from openviper.storage.backends.attempts import retried
+from openviper.storage.backends.attempts import doubling, retried
 from openviper.storage.backends.obstore_errors import meaning_on_disk, meaning_on_service
 from openviper.storage.locator import read_url
 from openviper.storage.portable import PortableStorage
@@ -257,7 +257,7 @@ class ObstoreDriver:
         return await retried(
             call,
             attempts=self.max_attempts,
-            longest_pause=4.0,
+            pause=doubling(4.0),
             passing=lambda error: self._means(error, errors.UnavailableError),
             unsent=lambda error: self._means(error, driver.NotSentError),
         )

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import get_cert_path
 from botocore.loaders import Loader, create_loader
 
+from openviper.storage.backends.attempts import retried
 from openviper.storage.backends.http_pool import Pool
 from openviper.storage.backends.s3_direct import Answer, Direct, Opened, Request
 from openviper.storage.backends.s3_errors import classify, code_of
@@ -222,21 +223,16 @@ class Bucket:
         await self._clients.aclose()
 
     async def _retried(self, attempt: Callable[[Client], Awaitable[T]]) -> T:
-        possibly_done: Exception | None = None
-        try:
-            for number in range(1, self.options.max_attempts + 1):
-                try:
-                    return await attempt(await self._clients.get())
-                except Exception as error:  # noqa: BLE001 - this one or one before is raised
-                    meaning = classify(error)
-                    if meaning is not NotSentError:
-                        possibly_done = error
-                    if number == self.options.max_attempts or not _is_worth_another(error):
-                        raise (possibly_done or error) from None
-                    await asyncio.sleep(_pause(number, throttled=meaning is ThrottledError))
-        finally:
-            possibly_done = None  # its traceback has this frame, and so the caller's content
-        raise AssertionError("max_attempts is 1 or more")
+        async def once() -> T:
+            return await attempt(await self._clients.get())
+
+        return await retried(
+            once,
+            attempts=self.options.max_attempts,
+            pause=_pause,
+            passing=_is_worth_another,
+            unsent=lambda error: classify(error) is NotSentError,
+        )
 
 
 @cache
@@ -259,9 +255,9 @@ def _is_worth_another(error: Exception) -> bool:
     return not (isinstance(error, ClientError) and code_of(error) == "NoSuchUpload")
 
 
-def _pause(attempt: int, *, throttled: bool) -> float:
+def _pause(attempt: int, error: Exception) -> float:
     """Return how long to wait after an attempt: random, so that rivals don't meet again."""
-    longest = (1.0 if throttled else 0.2) * 2 ** (attempt - 1)
+    longest = (1.0 if classify(error) is ThrottledError else 0.2) * 2 ** (attempt - 1)
     return random.uniform(longest / 4, longest)  # noqa: S311 - nothing secret
 
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.utils import parse_timestamp
 
 from openviper.storage.attributes import decode_metadata
+from openviper.storage.backends.dates import moment_of
 from openviper.storage.errors import UnavailableError
 from openviper.storage.types import FileInfo, Page
 
@@ -28,8 +29,6 @@ __all__ = [
 ]
 
 _META = "x-amz-meta-"
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_MONTH = {name: number for number, name in enumerate(_MONTHS, start=1)}
 
 _Entry: TypeAlias = tuple[str, str, str, str]
 """The texts of an entry's `_FIELDS`."""
@@ -61,7 +60,7 @@ def info_of(key: str, headers: Mapping[str, str]) -> FileInfo:
     return FileInfo(
         name=key,
         size=_whole_size(headers),
-        modified=_time(_said(headers.get("last-modified"), "Last-Modified"), _http_time),
+        modified=_time(_said(headers.get("last-modified"), "Last-Modified"), moment_of),
         etag=etag_of(headers),
         content_type=headers.get("content-type"),
         cache_control=headers.get("cache-control"),
@@ -182,21 +181,13 @@ def _time(text: str, read: Callable[[str], datetime]) -> datetime:
     """Return a time as S3 writes it, or as another service does."""
     try:
         return read(text).astimezone(UTC)
-    except (ValueError, KeyError):
+    except ValueError:
         pass
     try:
         moment: datetime = parse_timestamp(text)
     except ValueError as error:
         raise _not_s3("a time") from error
     return moment.astimezone(UTC)
-
-
-def _http_time(text: str) -> datetime:
-    """Read `Wed, 25 Nov 2026 10:00:00 GMT`, ten times as fast as `email.utils`."""
-    if text[25:] != " GMT":
-        raise ValueError(text)
-    day, month, year, clock = int(text[5:7]), _MONTH[text[8:11]], int(text[12:16]), text[17:25]
-    return datetime(year, month, day, int(clock[:2]), int(clock[3:5]), int(clock[6:]), tzinfo=UTC)
 
 
 def _number(text: str) -> int:
