@@ -79,13 +79,9 @@ class Source:
             self._given = self._observed()
         return self._given
 
-    async def chunks(self) -> AsyncGenerator[memoryview, None]:
-        """Give non-empty chunks of any size, from where reading stands."""
-        if self._rest is not None:
-            rest, self._rest = self._rest, None
-            yield rest
-        async for chunk in self._chunks:
-            yield chunk
+    def chunks(self) -> AsyncGenerator[memoryview, None]:
+        """Give non-empty chunks of any size, from where reading stands; closing it ends that."""
+        return self._chunks if self._rest is None else self._after_rest()
 
     async def part(self, size: int) -> memoryview:
         """Return the next `size` bytes; fewer only at the end, none after it."""
@@ -141,13 +137,30 @@ class Source:
             stack.push_async_callback(self._reader.aclose)
             await self._chunks.aclose()
 
+    async def _after_rest(self) -> AsyncGenerator[memoryview, None]:
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            yield rest
+        async with aclosing(self._chunks) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
     async def _observed(self) -> AsyncGenerator[memoryview, None]:
+        spool = None if await self._reader.can_rewind() else self._spool
         count = 0
         try:
-            async with aclosing(self._replayed()) as chunks:
+            if spool is not None:
+                async with aclosing(spool.replay()) as replayed:
+                    async for kept in replayed:
+                        self._hash(kept)
+                        yield memoryview(kept)
+                        count += len(kept)
+                        self._report(count)
+            async with aclosing(self._reader.chunks()) as chunks:
                 async for chunk in chunks:
-                    if self._checksum is not None:
-                        self._checksum.update(chunk)
+                    if spool is not None:
+                        await spool.append(chunk)
+                    self._hash(chunk)
                     yield chunk
                     count += len(chunk)
                     self._report(count)
@@ -157,17 +170,9 @@ class Source:
             self.failure = error
             raise
 
-    async def _replayed(self) -> AsyncGenerator[memoryview, None]:
-        spool = None if await self._reader.can_rewind() else self._spool
-        if spool is not None:
-            async with aclosing(spool.replay()) as replayed:
-                async for kept in replayed:
-                    yield memoryview(kept)
-        async with aclosing(self._reader.chunks()) as chunks:
-            async for chunk in chunks:
-                if spool is not None:
-                    await spool.append(chunk)
-                yield chunk
+    def _hash(self, chunk: Buffer) -> None:
+        if self._checksum is not None:
+            self._checksum.update(chunk)
 
     def _report(self, count: int) -> None:
         if self._progress is not None and count > self._reported:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from openviper.storage.content import BLOCK
-from openviper.storage.driver import Download, RangeNotSatisfiableError
+from openviper.storage.driver import RangeNotSatisfiableError
 from openviper.storage.errors import TooLargeError, UnavailableError
 from openviper.storage.place import Place
 from openviper.storage.types import FileInfo
@@ -27,97 +27,54 @@ async def read(
     place: Place, name: str, *, start: int, end: int | None, max_size: int | None
 ) -> bytes:
     """Return `content[start:end]`; `TooLargeError` where that is over `max_size` bytes."""
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
-    reading = _Reading(place, name)
-    try:
-        await reading.open(start=start, end=end, chunk_size=BLOCK, if_match=None)
-        while block := await reading.next():
-            pieces.append(block)
-            size += len(block)
+    given = stream(place, name, start=start, end=end, chunk_size=BLOCK, if_match=None)
+    async with aclosing(given):
+        async for chunk in given:
+            chunks.append(chunk)
+            size += len(chunk)
             if max_size is not None and size > max_size:
                 raise TooLargeError(
                     f"{name!r} has over {max_size} bytes to read: stream it, or raise max_size",
                     name=name,
                     backend=place.driver.backend,
                 )
-    finally:
-        await reading.aclose()
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def stream(
     place: Place, name: str, *, start: int, end: int | None, chunk_size: int, if_match: str | None
 ) -> AsyncGenerator[bytes, None]:
-    """Give `content[start:end]` in chunks of at most `chunk_size` bytes."""
-    reading = _Reading(place, name)
+    """Give `content[start:end]`, of one version, in chunks of at most `chunk_size` bytes.
+
+    A range without bytes only makes sure that the file is there.
+    """
+    if start == end:
+        await place.head(name)
+        return
+    opened = place.driver.get(
+        place.key(name), start=start, end=end, if_match=if_match, chunk_size=chunk_size
+    )
     try:
-        await reading.open(start=start, end=end, chunk_size=chunk_size, if_match=if_match)
-        while block := await reading.next():
-            for position in range(0, len(block), chunk_size):
-                yield block[position : position + chunk_size]
-    finally:
-        await reading.aclose()
-
-
-class _Reading:
-    """Read a range of one version of a file, and notice when it comes short."""
-
-    def __init__(self, place: Place, name: str) -> None:
-        self._place = place
-        self._name = name
-        self._opened: AbstractAsyncContextManager[Download] | None = None
-        self._chunks: AsyncIterator[bytes] | None = None
-        self._left = 0
-
-    async def open(
-        self, *, start: int, end: int | None, chunk_size: int, if_match: str | None
-    ) -> None:
-        """Begin; a range without bytes only makes sure that the file is there."""
-        if start == end:
-            await self._place.head(self._name)
-            return
-        opened = self._place.driver.get(
-            self._place.key(self._name),
-            start=start,
-            end=end,
-            if_match=if_match,
-            chunk_size=chunk_size,
-        )
-        try:
-            async with self._place.guard("read", self._name):
-                download = await opened.__aenter__()
-        except RangeNotSatisfiableError:
-            return
-        self._opened, self._chunks = opened, download.chunks
-        self._left = _expected(download.info, start, end)
-
-    async def next(self) -> bytes:
-        """Return some more bytes, none at the end."""
-        if self._chunks is None:
-            return b""
-        async with self._place.guard("read", self._name):
-            block = await anext(self._chunks, b"")
-        self._left -= len(block)
-        if self._left and not block:
-            raise UnavailableError(
-                f"{self._place.driver.backend}: reading {self._name!r} ended {self._left} bytes "
-                "early; read it again",
-                name=self._name,
-                backend=self._place.driver.backend,
-            )
-        return block
-
-    async def aclose(self) -> None:
-        """Close what was opened."""
-        if self._opened is None:
-            return
-        async with self._place.guard("read", self._name):
+        async with place.guard("read", name), opened as download:
+            left = _expected(download.info, start, end)
             try:
-                if isinstance(self._chunks, AsyncGenerator):  # else the loop would, some day
-                    await self._chunks.aclose()
+                async for block in download.chunks:
+                    left -= len(block)
+                    for position in range(0, len(block), chunk_size):
+                        yield block[position : position + chunk_size]
             finally:
-                await self._opened.__aexit__(None, None, None)
+                if isinstance(download.chunks, AsyncGenerator):  # else the loop would, some day
+                    await download.chunks.aclose()
+    except RangeNotSatisfiableError:
+        return
+    if left:
+        raise UnavailableError(
+            f"{place.driver.backend}: reading {name!r} ended {left} bytes early; read it again",
+            name=name,
+            backend=place.driver.backend,
+        )
 
 
 def _expected(info: FileInfo, start: int, end: int | None) -> int:

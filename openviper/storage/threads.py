@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -28,6 +28,10 @@ _STUCK = 0.005
 _QUICK = 0.0005
 _WITHHELD = 8
 """Results of quick calls that wait for each other, to wake their loop once."""
+_PATIENCE = 0.0002
+"""Seconds that a loop stands still for the one call that is under way."""
+_DISAPPOINTED = 64
+"""Calls at most that a loop goes on beside, after one that it stood still for in vain."""
 
 
 class _Arrivals:
@@ -37,9 +41,13 @@ class _Arrivals:
         self.is_watched = False
         self.looked = self.used = 0.0
         """At the last look: the time, and what of the processors' the process had used."""
+        self.under_way = 0
+        """Calls that were given, in the loop's own view."""
         # Any: of whatever the work returned.
         self._come: deque[tuple[asyncio.Future[Any], object, BaseException | None]] = deque()
-        self._is_woken = False
+        self._is_woken = self._is_awaited = False
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._passed = self._to_pass = 0
 
     def add(self, future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
         """Keep what a future gets once its loop is woken, from any thread."""
@@ -47,6 +55,9 @@ class _Arrivals:
 
     def wake(self) -> None:
         """Have the loop look."""
+        if self._is_awaited:
+            self._bell.put(None)
+            return
         if self._is_woken:
             return
         with suppress(IndexError, RuntimeError):  # it has looked already, or it is closed
@@ -58,7 +69,21 @@ class _Arrivals:
         """Give the futures what came for them, in their loop."""
         self._is_woken = False  # first: what comes from now on wakes the loop again
         while self._come:
+            self.under_way -= 1
             _settle(*self._come.popleft())
+
+    def await_one(self) -> None:
+        """Stand still for the call that is under way, unless the last ones took too long."""
+        if self._passed < self._to_pass:
+            self._passed += 1
+            return
+        self._is_awaited = True
+        with suppress(Empty):
+            self._bell.get(timeout=_PATIENCE)
+        self._is_awaited = False
+        self.settle()  # also what came since
+        self._passed = 0
+        self._to_pass = min(2 * self._to_pass + 1, _DISAPPOINTED) if self.under_way else 0
 
 
 class _Call(NamedTuple):
@@ -68,6 +93,7 @@ class _Call(NamedTuple):
     future: asyncio.Future[Any]
     arrivals: _Arrivals
     is_long: bool
+    begun: SimpleQueue[None] | None
 
 
 class _Worker:
@@ -88,6 +114,9 @@ class _Worker:
 class _Threads:
     """Run calls of any loop in threads, in as few at a time as get them done.
 
+    To wake a loop is dear: its selector, its pipe, its turn, all after a sleep. So a loop with
+    one quick call under way stands still for it, for a fifth of a millisecond at most.
+
     Calls that compute more than they wait are the faster for being done by one thread, one
     after the other: several would take turns in the interpreter, and so would their loop with
     each, for more than a call costs. So one thread that is awake takes all that comes, and
@@ -106,23 +135,46 @@ class _Threads:
             WeakKeyDictionary()
         )
 
-    def call(self, work: Callable[[], T], *, is_long: bool) -> asyncio.Future[T]:
-        """Run `work` in one of the threads, where it goes on whoever cancels its future."""
+    def call(self, work: Callable[[], T], *, is_long: bool, goes_on: bool) -> asyncio.Future[T]:
+        """Run `work` in one of the threads, where it goes on whoever cancels its future.
+
+        A caller that `goes_on` has the interpreter, without which no thread begins: it is held
+        up until one did.
+        """
         loop = asyncio.get_running_loop()
         result: Enduring[T] = Enduring(loop=loop)
         arrivals = self._arrivals.get(loop)
         if arrivals is None:
             arrivals = self._arrivals[loop] = _Arrivals()
-        self._calls.append(_Call(work, result, arrivals, is_long))
+        begun: SimpleQueue[None] | None = SimpleQueue() if goes_on else None
+        self._calls.append(_Call(work, result, arrivals, is_long, begun))
+        arrivals.under_way += 1
         none_is_awake = len(self._resting) == len(self._workers)
+        if none_is_awake and arrivals.under_way == 1 and not is_long:
+            loop.call_soon(self._see, loop, arrivals)
+            return result
         if none_is_awake or is_long:
             self._wake_one()
         if not (none_is_awake or arrivals.is_watched):
             self._watch_later(loop, arrivals)
+        if begun is not None:
+            with suppress(Empty):
+                begun.get(timeout=_PATIENCE)
         return result
+
+    def _see(self, loop: asyncio.AbstractEventLoop, arrivals: _Arrivals) -> None:
+        """Have a call done, after all that the loop had to do first, which may be more calls."""
+        if len(self._resting) == len(self._workers):
+            self._wake_one()
+        elif not arrivals.is_watched:
+            self._watch_later(loop, arrivals)
+        if arrivals.under_way == 1:
+            arrivals.await_one()
 
     def stop(self) -> None:
         """End the threads once what they were given is done."""
+        if self._calls:  # of a loop that was closed before it saw to them
+            self._wake_one()
         for worker in self._workers:
             worker.bell.put(False)
         for worker in self._workers:
@@ -151,23 +203,29 @@ class _Threads:
 
     def _run(self, worker: _Worker) -> None:
         while worker.bell.get():
-            self._work()
+            owed = self._work()
             self._resting.append(worker)
             # What came just before found a thread that seemed awake.
             if self._calls and len(self._resting) == len(self._workers):
                 self._wake_one()
+            _wake(owed)  # last: whom it wakes needs the interpreter, which resting gives away
 
-    def _work(self) -> None:
-        """Do what waits, until nothing does, or it is quick and another thread is at it too."""
+    def _work(self) -> list[_Arrivals]:
+        """Do what waits, until nothing does, or it is quick and another thread is at it too.
+
+        Return the loop, if any, that is still to be woken.
+        """
         owed: list[_Arrivals] = []  # one loop's, whose own look finds them should a call get stuck
         while self._calls:
             try:
-                work, future, arrivals, is_long = self._calls.popleft()
+                work, future, arrivals, is_long, begun = self._calls.popleft()
             except IndexError:  # another thread was faster
                 break
             if owed and (is_long or arrivals is not owed[0]):
                 _wake(owed)
-            begun = self._begun_at = time.monotonic()
+            begun_at = self._begun_at = time.monotonic()
+            if begun is not None:
+                begun.put(None)
             error: BaseException | None = None
             result: object = None
             try:
@@ -178,12 +236,12 @@ class _Threads:
             arrivals.add(future, result, error)
             owed.append(arrivals)
             del future, arrivals, result, error
-            was_quick = time.monotonic() - begun < _QUICK
+            was_quick = time.monotonic() - begun_at < _QUICK
             if len(owed) == _WITHHELD or not was_quick:
                 _wake(owed)
             if was_quick and len(self._resting) < len(self._workers) - 1:
                 break  # one is enough
-        _wake(owed)
+        return owed
 
 
 def _wake(owed: list[_Arrivals]) -> None:
@@ -213,13 +271,16 @@ def _stopped(error: StopIteration) -> RuntimeError:
 _threads = _Threads(_SIZE)
 
 
-def file_thread(work: Callable[[], T], *, is_long: bool = False) -> asyncio.Future[T]:
+def file_thread(
+    work: Callable[[], T], *, is_long: bool = False, goes_on: bool = False
+) -> asyncio.Future[T]:
     """Run `work`, on local files and never in a user's code, in a file thread.
 
-    What `is_long`, since it waits for the disk or moves much, has others done beside it. The
-    future is to be awaited by `to_the_end`: cancelling it stops nothing.
+    What `is_long`, since it waits for the disk or moves much, has others done beside it. Who
+    `goes_on` does not await it at once, and computes meanwhile. The future is to be awaited by
+    `to_the_end`: cancelling it stops nothing.
     """
-    return _threads.call(work, is_long=is_long)
+    return _threads.call(work, is_long=is_long, goes_on=goes_on)
 
 
 async def in_file_thread(

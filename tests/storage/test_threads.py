@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from openviper.storage import threads
 from openviper.storage.backends.memory import MemoryStorage
-from openviper.storage.threads import in_file_thread, in_thread
+from openviper.storage.threads import file_thread, in_file_thread, in_thread
 
 
 class Chunks:
@@ -125,3 +127,55 @@ async def test_thread_that_got_stuck_delays_nobody() -> None:
     assert not stuck.done()
     go_on.set()
     assert await stuck
+
+
+async def test_quick_call_is_done_by_the_next_turn_of_its_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads, "_PATIENCE", 10)
+    await in_file_thread(lambda: None)
+    quick = file_thread(lambda: "here")
+    await asyncio.sleep(0)
+    assert quick.done()
+
+
+async def test_loop_stands_still_for_few_calls_that_need_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 100 calls in a row that take too long it waits in vain for 6."""
+    monkeypatch.setattr(threads, "_PATIENCE", 0.05)
+    loop, begun = asyncio.get_running_loop(), time.monotonic()
+    for _ in range(100):
+        go_on = Event()
+        loop.call_later(0, go_on.set)
+        assert await in_file_thread(partial(go_on.wait, 10))
+    assert time.monotonic() - begun < 100 * 0.05 / 2
+
+
+async def test_caller_that_goes_on_finds_its_call_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_PATIENCE", 10)
+    begun, go_on = Event(), Event()
+
+    def work() -> bool:
+        begun.set()
+        return go_on.wait(10)
+
+    ahead = file_thread(work, is_long=True, goes_on=True)
+    assert begun.wait(1)  # and the loop had no turn
+    assert not ahead.done()
+    go_on.set()
+    assert await ahead
+
+
+def test_call_of_a_loop_that_saw_to_nothing_is_done_with_the_next() -> None:
+    done = Event()
+
+    async def leave() -> None:
+        file_thread(done.set)
+        asyncio.get_running_loop().stop()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(leave())
+    loop.close()
+    assert asyncio.run(in_file_thread(lambda: "here")) == "here"
+    assert done.wait(10)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from asyncio import Future
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -121,20 +122,20 @@ class FileSystemDriver:
         start: int,
         end: int | None,
         if_match: str | None,
-        chunk_size: int,  # noqa: ARG002
+        chunk_size: int,
     ) -> AsyncGenerator[Download, None]:
         """Open a read; a range of up to 1 MiB is read and closed in the same hop."""
         fd, info, head = await in_file_thread(
             partial(self._read_head, key, start, end), undo=_close_opened
         )
+        stop = info.size if end is None else min(end, info.size)
+        ahead = _Ahead(fd, start + len(head), stop, chunk_size)
         try:
             if if_match is not None and info.etag != if_match:
                 raise PreconditionFailedError
-            stop = info.size if end is None else min(end, info.size)
-            yield Download(info=info, chunks=_chunks(fd, head, start + len(head), stop))
+            yield Download(info=info, chunks=ahead.chunks(head))
         finally:
-            if fd is not None:
-                await in_file_thread(partial(os.close, fd))
+            await ahead.aclose()
 
     async def head(self, key: str) -> FileInfo:
         """Return what is known of a file."""
@@ -246,7 +247,7 @@ class _Staged:
                 await overlap.start(partial(self._written, _taken(batch)))
 
     def _written(self, block: bytes) -> Future[None]:
-        return file_thread(partial(self._write, block), is_long=True)
+        return file_thread(partial(self._write, block), is_long=True, goes_on=True)
 
     def _write(self, block: bytes) -> None:
         """Write a block, all of it; the disk is asked now and then to begin with what it has."""
@@ -272,19 +273,58 @@ def _taken(batch: list[memoryview]) -> bytes:
     return block
 
 
-async def _chunks(
-    fd: int | None, head: bytes, position: int, stop: int
-) -> AsyncGenerator[bytes, None]:
-    yield head
-    if fd is None:
-        return
-    while position < stop:
-        size = min(_BLOCK, stop - position)
-        block = await in_file_thread(partial(os.pread, fd, size, position), is_long=True)
-        if not block:
+class _Ahead:
+    """Read an open file in blocks of about 1 MiB, two of them while one is given out.
+
+    A block is read in pieces that need no cutting: a copy less, in memory that is used again.
+    """
+
+    def __init__(self, fd: int | None, position: int, stop: int, chunk_size: int) -> None:
+        self._fd = fd
+        self._position = position
+        self._stop = stop
+        self._piece = min(_BLOCK, chunk_size * max(1, _LONG // chunk_size))
+        self._coming: deque[tuple[int, Future[list[bytes]]]] = deque()
+
+    async def chunks(self, head: bytes) -> AsyncGenerator[bytes, None]:
+        """Give what was read of the file already, and then the rest, until it comes short."""
+        self._start()
+        yield head
+        while self._coming:
+            self._start()
+            size, coming = self._coming.popleft()
+            pieces = await to_the_end(coming)
+            for piece in pieces:
+                yield piece
+            if sum(map(len, pieces)) < size:
+                return
+
+    async def aclose(self) -> None:
+        """Close the file, once nothing is read of it any more."""
+        if self._fd is None:
             return
-        position += len(block)
-        yield block
+        try:
+            for _, coming in self._coming:
+                with suppress(OSError):  # nobody wants it any more
+                    await to_the_end(coming)
+        finally:
+            await in_file_thread(partial(os.close, self._fd))
+
+    def _start(self) -> None:
+        size = min(_BLOCK, self._stop - self._position)
+        if self._fd is None or size <= 0:
+            return
+        read = partial(_pieces, self._fd, self._position, self._position + size, self._piece)
+        self._coming.append((size, file_thread(read, is_long=True)))
+        self._position += size
+
+
+def _pieces(fd: int, position: int, end: int, size: int) -> list[bytes]:
+    pieces: list[bytes] = []
+    while position < end and (piece := os.pread(fd, min(size, end - position), position)):
+        pieces.append(piece)
+        position += len(piece)
+    return pieces
 
 
 def _close_opened(opened: tuple[int | None, FileInfo, bytes]) -> None:
