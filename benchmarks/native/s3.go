@@ -170,7 +170,7 @@ func (s s3Server) list(w http.ResponseWriter, r *http.Request, in *bucket) {
 	query := r.URL.Query()
 	encoded := escaped
 	if query.Get("encoding-type") == "url" {
-		encoded = url.PathEscape
+		encoded = urlEncoded
 	}
 	limit, err := strconv.Atoi(query.Get("max-keys"))
 	if err != nil {
@@ -188,11 +188,17 @@ func (s s3Server) list(w http.ResponseWriter, r *http.Request, in *bucket) {
 		answer.WriteString("<NextContinuationToken>" + escaped(next) + "</NextContinuationToken>")
 	}
 	for _, found := range page {
-		fmt.Fprintf(&answer, "<Contents><Key>%s</Key><LastModified>%s</LastModified>"+
-			"<ETag>&quot;%s&quot;</ETag><Size>%d</Size><StorageClass>STANDARD</StorageClass></Contents>",
-			encoded(found.key), found.modified.Format(time.RFC3339), found.etag(), found.size)
+		answer.WriteString("<Contents><Key>" + encoded(found.key) + "</Key><LastModified>" +
+			found.modified.Format(time.RFC3339) + "</LastModified><ETag>&quot;" + found.etag() +
+			"&quot;</ETag><Size>" + strconv.FormatInt(found.size, 10) +
+			"</Size><StorageClass>STANDARD</StorageClass></Contents>")
 	}
 	sendXML(w, http.StatusOK, answer.String()+"</ListBucketResult>")
+}
+
+// urlEncoded encodes a key as AWS does in listings, which leaves its slashes.
+func urlEncoded(key string) string {
+	return strings.ReplaceAll(url.QueryEscape(key), "%2F", "/")
 }
 
 // s3Body reads a body as it is.

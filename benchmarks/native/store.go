@@ -58,6 +58,7 @@ type bucket struct {
 	objects map[string]*object
 	uploads map[string]*upload // of S3 by id, of GCS by session, of Azure by key
 	version int64
+	ordered []entry // for listings; nil once a write or a deletion changed what there is
 }
 
 type buckets struct {
@@ -99,7 +100,7 @@ func (b *bucket) put(
 		pieces: body.pieces, size: body.size, version: b.version,
 		modified: time.Now().UTC(), headers: headers,
 	}
-	b.objects[key] = stored
+	b.objects[key], b.ordered = stored, nil
 	return stored, true
 }
 
@@ -111,26 +112,45 @@ func (b *bucket) delete(key string, allowed func(*object) bool) (found, deleted 
 		return there != nil, false
 	}
 	delete(b.objects, key)
+	b.ordered = nil
 	return true, true
 }
 
 // list returns up to limit objects in order whose keys are after one, and the last key of a
 // page that others follow.
 func (b *bucket) list(prefix, after string, limit int) (page []entry, next string) {
-	b.RLock()
-	for key, stored := range b.objects {
-		if strings.HasPrefix(key, prefix) && key > after {
-			page = append(page, entry{key, stored})
+	all := b.inOrder()
+	first, _ := slices.BinarySearchFunc(all, max(prefix, after), compareKey)
+	for _, found := range all[first:] {
+		if found.key == after {
+			continue
 		}
+		if !strings.HasPrefix(found.key, prefix) {
+			break
+		}
+		if len(page) == limit {
+			return page, page[limit-1].key
+		}
+		page = append(page, found)
 	}
-	b.RUnlock()
-	slices.SortFunc(page, func(x, y entry) int { return cmp.Compare(x.key, y.key) })
-	if len(page) > limit {
-		page = page[:limit]
-		next = page[limit-1].key
-	}
-	return page, next
+	return page, ""
 }
+
+// inOrder returns every object by its key; nothing changes what it returned.
+func (b *bucket) inOrder() []entry {
+	b.Lock()
+	defer b.Unlock()
+	if b.ordered == nil {
+		b.ordered = make([]entry, 0, len(b.objects))
+		for key, stored := range b.objects {
+			b.ordered = append(b.ordered, entry{key, stored})
+		}
+		slices.SortFunc(b.ordered, func(x, y entry) int { return cmp.Compare(x.key, y.key) })
+	}
+	return b.ordered
+}
+
+func compareKey(found entry, key string) int { return cmp.Compare(found.key, key) }
 
 // begin returns the upload of an id, which may have begun before.
 func (b *bucket) begin(id string, headers map[string]string) *upload {

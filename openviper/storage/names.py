@@ -21,6 +21,7 @@ __all__ = [
     "MAX_SEGMENT_BYTES",
     "candidates",
     "canonical",
+    "is_canonical",
     "join",
     "names_by",
     "sanitise",
@@ -74,6 +75,16 @@ def canonical(name: str, *, location: str = "") -> str:
     if len(join(location, result).encode()) > MAX_NAME_BYTES:
         raise _refusal(name, f"with its location it is over {MAX_NAME_BYTES} bytes of UTF-8")
     return result
+
+
+def is_canonical(name: str) -> bool:
+    """Tell whether a text is a name in its one spelling."""
+    if _PLAIN.fullmatch(name) is not None:
+        return True
+    try:
+        return canonical(name) == name
+    except InvalidNameError:
+        return False
 
 
 def sanitise(name: str, *, location: str = "") -> str:

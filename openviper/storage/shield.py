@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-__all__ = ["Enduring", "Overlap", "to_the_end"]
+__all__ = ["Enduring", "Overlap", "side_by_side", "to_the_end"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Enduring(asyncio.Future[T]):
@@ -51,6 +52,19 @@ async def to_the_end(
         _retrieve(reversal)
     _retrieve(task)
     raise cancellation
+
+
+async def side_by_side(
+    first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U]
+) -> tuple[T, U]:
+    """Await two calls at once; where one fails, or the caller is cancelled, end both first."""
+    tasks = (asyncio.ensure_future(first), asyncio.ensure_future(second))
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await to_the_end(asyncio.wait(tasks))
 
 
 class Overlap:

@@ -43,6 +43,10 @@ _ENTRY = re.compile(
 )
 
 
+# Where an element is that ends the document, that one is whole, and no refusal.
+_WHOLE = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*<(?!Error\b)(\w+)\b.*</\1>\s*", re.DOTALL)
+
+
 class Reply(dict[str, Any]):  # Any: its shapes are known to botocore's models only
     """Hold what the SDK made of a reply; where that lacks what S3 says, S3 did not say it."""
 
@@ -77,7 +81,7 @@ def page_of(body: bytes) -> Page:
     if root is None or _name(root) != "ListBucketResult":
         raise _not_s3("a listing")
     space = root.tag.removesuffix("ListBucketResult")
-    decode = unquote_plus if root.findtext(f"{space}EncodingType") == "url" else str
+    decode = _decoded if root.findtext(f"{space}EncodingType") == "url" else str
     try:
         more = _said(root.findtext(f"{space}IsTruncated"), "IsTruncated") == "true"
         return Page(
@@ -114,7 +118,7 @@ def refusal(
 
 def refusal_in(operation: str, headers: Mapping[str, str], body: bytes) -> ClientError | None:
     """Return the error that a reply of success has in its body, or that its body is broken."""
-    if not body:
+    if not body or _WHOLE.fullmatch(body):
         return None
     root = _root(body)
     if root is not None and _name(root) != "Error":
@@ -155,6 +159,10 @@ def _listed(
         modified=_time(modified, datetime.fromisoformat),
         etag=etag.strip('"'),
     )
+
+
+def _decoded(key: str) -> str:
+    return unquote_plus(key) if "%" in key or "+" in key else key
 
 
 def _texts(element: Element) -> dict[str, str]:
