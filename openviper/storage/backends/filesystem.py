@@ -27,7 +27,7 @@ from openviper.storage.urls import join_url
 __all__ = ["FileSystemDriver", "FileSystemStorage"]
 
 _BLOCK = 1 << 20
-_LONG = 64 << 10
+_PIECE = 64 << 10
 _HASTE = 16 << 20
 """Bytes that are written before the disk is asked to begin with them."""
 _CAPABILITIES = Capabilities(
@@ -99,7 +99,7 @@ class FileSystemDriver:
 
     def put(self, key: str, data: memoryview, write: Write) -> Future[FileInfo]:
         """Write a small file."""
-        is_long = self._durable or len(data) > _LONG
+        is_long = self._durable or len(data) > _BLOCK
         return file_thread(partial(self._files.put, key, data, write), is_long=is_long)
 
     async def stage(self, chunks: AsyncIterator[memoryview]) -> _Staged:
@@ -283,7 +283,7 @@ class _Ahead:
         self._fd = fd
         self._position = position
         self._stop = stop
-        self._piece = min(_BLOCK, chunk_size * max(1, _LONG // chunk_size))
+        self._piece = min(_BLOCK, chunk_size * max(1, _PIECE // chunk_size))
         self._coming: deque[tuple[int, Future[list[bytes]]]] = deque()
 
     async def chunks(self, head: bytes) -> AsyncGenerator[bytes, None]:
