@@ -60,7 +60,8 @@ async def side_by_side(
     """Await two calls at once; where one fails, or the caller is cancelled, end both first."""
     tasks = (asyncio.ensure_future(first), asyncio.ensure_future(second))
     try:
-        return await asyncio.gather(*tasks)
+        one, other = await asyncio.gather(*tasks)
+        return one, other
     finally:
         for task in tasks:
             task.cancel()

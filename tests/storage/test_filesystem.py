@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -18,7 +20,7 @@ from openviper.storage import threads
 from openviper.storage.backends.filesystem import FileSystemStorage, _Staged
 from openviper.storage.disk.files import Files, Temporary
 from openviper.storage.disk.tree import Tree
-from openviper.storage.errors import ContainerNotFoundError, NotFoundError
+from openviper.storage.errors import ContainerNotFoundError, NotFoundError, StorageError
 from tests.storage.faults import chunks_of
 
 
@@ -179,6 +181,69 @@ async def test_file_cut_while_it_is_read_is_an_error(tmp_path: Path) -> None:
     os.truncate(tmp_path / "a.bin", 1 << 20)
     with pytest.raises(ConnectionError, match="early"):
         [chunk async for chunk in stream]
+
+
+async def test_file_stays_open_until_nothing_is_read_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = FileSystemStorage(tmp_path)
+    await storage.save("a", bytes(5 << 20))
+    before, pread = open_files(), os.pread
+    reading, go_on, given = threading.Event(), threading.Event(), []
+
+    def slow_pread(fd: int, size: int, position: int) -> bytes:
+        if position >= 1 << 20:
+            reading.set()
+            go_on.wait(10)
+        given.append(pread(fd, size, position))
+        return given[-1]
+
+    monkeypatch.setattr(os, "pread", slow_pread)
+    stream = cast(AsyncGenerator[bytes, None], storage.stream("a"))
+    await anext(stream)
+    assert reading.wait(10)
+    closing = asyncio.ensure_future(stream.aclose())
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    await asyncio.sleep(0.01)
+    assert not closing.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert sum(map(len, given)) in (2 << 20, 3 << 20), "a read failed"
+    assert open_files() == before
+
+
+async def test_what_comes_before_a_bad_block_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = FileSystemStorage(tmp_path)
+    content = os.urandom(5 << 20)
+    await storage.save("a", content)
+    before, pread = open_files(), os.pread
+
+    def bad_pread(fd: int, size: int, position: int) -> bytes:
+        if position >= 2 << 20:
+            raise OSError(errno.EIO, "bad block")
+        return pread(fd, size, position)
+
+    monkeypatch.setattr(os, "pread", bad_pread)
+    given = bytearray()
+
+    async def read() -> None:
+        async for chunk in storage.stream("a", chunk_size=50_000):
+            given.extend(chunk)
+
+    with pytest.raises(StorageError, match="the disk failed"):
+        await read()
+    assert given == content[: 2 << 20]
+    assert open_files() == before
+
+
+def open_files() -> set[Path]:
+    """Return the descriptors of this process on files below a temporary folder."""
+    links = [fd for fd in Path("/proc/self/fd").iterdir() if fd.exists()]
+    return {fd for fd in links if "pytest-of" in str(fd.readlink())}
 
 
 async def test_buffer_is_free_again_when_a_save_returns(tmp_path: Path) -> None:

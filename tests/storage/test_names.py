@@ -16,6 +16,7 @@ from openviper.storage.names import (
     MAX_SEGMENT_BYTES,
     candidates,
     canonical,
+    is_canonical,
     join,
     sanitise,
     unique,
@@ -50,6 +51,12 @@ def test_canonical_twice_is_canonical_once(name: str) -> None:
     once = canonical_or_none(name)
     if once is not None:
         assert canonical(once) == once
+
+
+@given(NAMES)
+@example("docs/report.pdf")
+def test_only_the_canonical_spelling_is_canonical(name: str) -> None:
+    assert is_canonical(name) == (canonical_or_none(name) == name)
 
 
 @given(NAMES)

@@ -12,6 +12,8 @@ from openviper.storage.backends.memory import MemoryStorage
 from openviper.storage.pages import Cursor, read_token, write_token
 from tests.storage.faults import PlainDriver, storage_on
 
+NAMES = ["a", "a/1", "a/2", "a/3"]
+
 
 async def filled(*names: str) -> MemoryStorage:
     storage = MemoryStorage()
@@ -82,6 +84,18 @@ async def test_pages_of_one_give_every_name_once_with_the_own_file_first() -> No
         if token is None:
             break
     assert found == ["foo", "foo/a", "foo/b/c"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "pages"),
+    [(2, [["a", "a/1"], ["a/2", "a/3"]]), (3, [["a", "a/1", "a/2"], ["a/3"]]), (9, [NAMES])],
+)
+async def test_own_file_has_its_place_on_a_full_page(limit: int, pages: list[list[str]]) -> None:
+    storage = await filled(*NAMES)
+    found = [page := await storage.list_page("a", limit=limit)]
+    while page.token is not None:
+        found.append(page := await storage.list_page("a", limit=limit, token=page.token))
+    assert [[info.name for info in page.files] for page in found] == pages
 
 
 async def test_token_of_one_prefix_is_refused_for_another() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openviper.storage import FileInfo
-from openviper.storage.backends.s3_replies import page_of
+from openviper.storage.backends.s3_replies import page_of, refusal_in
 from openviper.storage.errors import UnavailableError
 
 TIME = "2026-11-26T10:00:00.000Z"
@@ -92,3 +92,30 @@ def test_entry_in_a_comment_is_none() -> None:
 def test_what_is_no_whole_listing_is_none(body: bytes) -> None:
     with pytest.raises(UnavailableError, match="something else answered"):
         page_of(body)
+
+
+PAGE = listing(usual("a"), usual("b"))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", PAGE, b"\n" + PAGE + b"\n", b"<!-- x -->" + PAGE[PAGE.index(b"<L") :], b"<a/>"]
+)
+def test_whole_document_is_no_refusal(body: bytes) -> None:
+    assert refusal_in("ListObjectsV2", {}, body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"<Error><Code>SlowDown</Code></Error>", "SlowDown"),
+        (b'  <?xml version="1.0"?>\n<Error ><Code>SlowDown</Code></Error>', "SlowDown"),
+        (b'<e:Error xmlns:e="x"><Code>SlowDown</Code></e:Error>', "SlowDown"),
+        (PAGE[:-1], "500"),
+        (PAGE + b"<", "500"),
+        (PAGE.replace(b"<Name>", b"<Error>", 1)[:-20], "500"),
+    ],
+)
+def test_refusal_or_half_a_document_is_one(body: bytes, code: str) -> None:
+    refused = refusal_in("ListObjectsV2", {}, body)
+    assert refused is not None
+    assert refused.response["Error"]["Code"] == code

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from openviper.storage.shield import Overlap, to_the_end
+from openviper.storage.shield import Overlap, side_by_side, to_the_end
 
 
 class Work:
@@ -226,3 +226,40 @@ async def test_cancelled_while_it_waits_for_a_start_it_starts_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (first.done, second.done) == (["run"], [])
+
+
+async def test_calls_side_by_side_need_each_other() -> None:
+    begun = asyncio.Event()
+
+    async def first() -> int:
+        await begun.wait()
+        return 1
+
+    async def second() -> str:
+        begun.set()
+        return "two"
+
+    assert await side_by_side(first(), second()) == (1, "two")
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_calls_side_by_side_end_together(cancelled: bool) -> None:
+    work, ended = Work(), []
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("endless")
+
+    both = asyncio.ensure_future(side_by_side(endless(), work.fail()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    if cancelled:
+        both.cancel()
+    else:
+        work.release.set()
+    with pytest.raises(asyncio.CancelledError if cancelled else ZeroDivisionError):
+        await both
+    assert ended == ["endless"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from asyncio import Future
+from asyncio import Future, wait
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -303,11 +303,13 @@ class _Ahead:
         """Close the file, once nothing is read of it any more."""
         if self._fd is None:
             return
+        reads = [coming for _, coming in self._coming]
         try:
-            for _, coming in self._coming:
-                with suppress(OSError):  # nobody wants it any more
-                    await to_the_end(coming)
+            if reads:
+                await to_the_end(wait(reads))
         finally:
+            for read in reads:
+                read.exception()  # seen: nobody wants what it would have given
             await in_file_thread(partial(os.close, self._fd))
 
     def _start(self) -> None:

@@ -211,7 +211,7 @@ def _root(body: bytes) -> Element | None:
     # Whatever it calls itself: so the look above was right, and nothing is left that could bloat.
     parser = XMLParser(encoding="utf-8")  # noqa: S314
     try:
-        parser.feed(body)
+        parser.feed(body.lstrip())  # long work is waited for with spaces
         root: Element = parser.close()
     except ParseError:
         return None
