@@ -61,11 +61,12 @@ async def side_by_side(
     tasks = (asyncio.ensure_future(first), asyncio.ensure_future(second))
     try:
         one, other = await asyncio.gather(*tasks)
-        return one, other
-    finally:
+    except BaseException:
         for task in tasks:
             task.cancel()
         await to_the_end(asyncio.wait(tasks))
+        raise
+    return one, other
 
 
 class Overlap:
