@@ -79,7 +79,8 @@ class _Arrivals:
             return
         self._is_awaited = True
         with suppress(Empty):
-            self._bell.get(timeout=_PATIENCE)
+            if not self._come:  # else it came before its thread was told who waits
+                self._bell.get(timeout=_PATIENCE)
         self._is_awaited = False
         self.settle()  # also what came since
         self._passed = 0
