@@ -56,6 +56,7 @@ async def stream(
     opened = place.driver.get(
         place.key(name), start=start, end=end, if_match=if_match, chunk_size=chunk_size
     )
+    left = 0
     try:
         async with place.guard("read", name), opened as download:
             left = _expected(download.info, start, end)
@@ -68,7 +69,7 @@ async def stream(
                 if isinstance(download.chunks, AsyncGenerator):  # else the loop would, some day
                     await download.chunks.aclose()
     except RangeNotSatisfiableError:
-        return
+        pass
     if left:
         raise UnavailableError(
             f"{place.driver.backend}: reading {name!r} ended {left} bytes early; read it again",

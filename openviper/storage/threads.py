@@ -78,11 +78,13 @@ class _Arrivals:
             self._passed += 1
             return
         self._is_awaited = True
-        with suppress(Empty):
-            if not self._come:  # else it came before its thread was told who waits
-                self._bell.get(timeout=_PATIENCE)
-        self._is_awaited = False
-        self.settle()  # also what came since
+        try:
+            with suppress(Empty):
+                if not self._come:  # else it came before its thread was told who waits
+                    self._bell.get(timeout=_PATIENCE)
+        finally:  # whatever a handler of signals raises
+            self._is_awaited = False
+            self.settle()  # also what came since
         self._passed = 0
         self._to_pass = min(2 * self._to_pass + 1, _DISAPPOINTED) if self.under_way else 0
 
@@ -130,6 +132,8 @@ class _Threads:
         names = [f"openviper-files_{number}" for number in range(size)]
         self._workers = tuple(_Worker(self._run, name) for name in names)
         self._resting = deque(self._workers)
+        """Those whose threads have begun are on the right, where they are taken and put back."""
+        self._has_begun = False
         self._calls: deque[_Call] = deque()
         self._begun_at = 0.0
         self._arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = (
@@ -140,7 +144,7 @@ class _Threads:
         """Run `work` in one of the threads, where it goes on whoever cancels its future.
 
         A caller that `goes_on` has the interpreter, without which no thread begins: it is held
-        up until one did.
+        up until one did, for a fifth of a millisecond at most.
         """
         loop = asyncio.get_running_loop()
         result: Enduring[T] = Enduring(loop=loop)
@@ -148,17 +152,22 @@ class _Threads:
         if arrivals is None:
             arrivals = self._arrivals[loop] = _Arrivals()
         begun: SimpleQueue[None] | None = SimpleQueue() if goes_on else None
-        self._calls.append(_Call(work, result, arrivals, is_long, begun))
+        call = _Call(work, result, arrivals, is_long, begun)
+        self._calls.append(call)
         arrivals.under_way += 1
         none_is_awake = len(self._resting) == len(self._workers)
-        if none_is_awake and arrivals.under_way == 1 and not is_long:
+        if none_is_awake and arrivals.under_way == 1 and not is_long and self._has_begun:
             loop.call_soon(self._see, loop, arrivals)
             return result
-        if none_is_awake or is_long:
-            self._wake_one()
+        try:
+            is_woken = (none_is_awake or is_long) and self._wake_one()
+        except RuntimeError:
+            self._calls.remove(call)
+            arrivals.under_way -= 1
+            raise
         if not (none_is_awake or arrivals.is_watched):
             self._watch_later(loop, arrivals)
-        if begun is not None:
+        if begun is not None and is_woken:
             with suppress(Empty):
                 begun.get(timeout=_PATIENCE)
         return result
@@ -182,9 +191,21 @@ class _Threads:
             if worker.thread.ident is not None:
                 worker.thread.join()
 
-    def _wake_one(self) -> None:
-        with suppress(IndexError):  # all are awake
-            self._resting.pop().ring()
+    def _wake_one(self) -> bool:
+        """Wake a thread, if one rests; `RuntimeError` where the first can't be begun."""
+        try:
+            worker = self._resting.pop()
+        except IndexError:  # all are awake
+            return False
+        try:
+            worker.ring()
+        except RuntimeError:  # no more threads are allowed: those that there are go on
+            self._resting.appendleft(worker)
+            if not self._has_begun:
+                raise
+            return False
+        self._has_begun = True
+        return True
 
     def _watch_later(self, loop: asyncio.AbstractEventLoop, arrivals: _Arrivals) -> None:
         arrivals.is_watched = True

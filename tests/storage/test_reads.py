@@ -78,6 +78,12 @@ async def test_range_after_the_end_is_nothing() -> None:
     assert await storage_on(AnsweringDriver(size=5)).read("a", start=7, end=9) == b""
 
 
+async def test_range_that_cannot_be_gone_on_with_is_no_end() -> None:
+    driver = AnsweringDriver(b"abc", size=5, error=VendorError(RangeNotSatisfiableError))
+    with pytest.raises(UnavailableError, match="ended 2 bytes early"):
+        await storage_on(driver).read("a")
+
+
 async def test_empty_range_only_asks_whether_the_file_is_there() -> None:
     assert await storage_on(AnsweringDriver(b"never read", size=5)).read("a", start=2, end=2) == b""
     with pytest.raises(NotFoundError):

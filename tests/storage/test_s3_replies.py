@@ -113,6 +113,8 @@ def test_whole_document_is_no_refusal(body: bytes) -> None:
         (PAGE[:-1], "500"),
         (PAGE + b"<", "500"),
         (PAGE.replace(b"<Name>", b"<Error>", 1)[:-20], "500"),
+        (b"<html><body>Log in<br></body></html>", "500"),
+        (b" " * (1 << 20) + b"<Error><Code>SlowDown</Code></Error>", "SlowDown"),
     ],
 )
 def test_refusal_or_half_a_document_is_one(body: bytes, code: str) -> None:

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier, Event
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
@@ -179,3 +179,42 @@ def test_call_of_a_loop_that_saw_to_nothing_is_done_with_the_next() -> None:
     loop.close()
     assert asyncio.run(in_file_thread(lambda: "here")) == "here"
     assert done.wait(10)
+
+
+async def test_thread_that_cannot_be_begun_is_an_error_or_is_done_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    own = threads._Threads(3)
+    monkeypatch.setattr(threads, "_threads", own)
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            await in_file_thread(lambda: pytest.fail("it was refused"))
+    assert await in_file_thread(lambda: "here") == "here"
+    monkeypatch.setattr(Thread, "start", refuse)
+    numbers = range(20)
+    found = await asyncio.gather(
+        *(in_file_thread(partial(int, n), is_long=n % 2 == 0) for n in numbers)
+    )
+    assert found == list(numbers)
+    own.stop()
+
+
+async def test_signal_while_the_loop_stands_still_loses_no_result() -> None:
+    class Interrupted:
+        def get(self, timeout: float) -> None:
+            raise ZeroDivisionError  # as a handler of signals may
+
+    loop, raised, go_on = asyncio.get_running_loop(), [], Event()
+    loop.set_exception_handler(lambda _, context: raised.append(context["exception"]))
+    await in_file_thread(lambda: None)
+    vars(threads._threads._arrivals[loop])["_bell"] = Interrupted()
+    waiting = asyncio.ensure_future(in_file_thread(partial(go_on.wait, 10)))
+    while not raised:
+        await asyncio.sleep(0)
+    go_on.set()
+    assert await waiting
+    assert [type(error) for error in raised] == [ZeroDivisionError]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from asyncio import Future, wait
+from asyncio import CancelledError, Future
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -80,7 +80,7 @@ class FileSystemStorage(PortableStorage):
 
 
 class FileSystemDriver:
-    """Run each small operation in one hop to a thread, and streams a block at a time."""
+    """Run each small operation in one hop to a thread, and streams in blocks."""
 
     backend = "filesystem"
     capabilities = _CAPABILITIES
@@ -274,9 +274,10 @@ def _taken(batch: list[memoryview]) -> bytes:
 
 
 class _Ahead:
-    """Read an open file in blocks of about 1 MiB, two of them while one is given out.
+    """Read an open file in blocks of about 1 MiB, the next one while one is given out.
 
-    A block is read in pieces that need no cutting: a copy less, in memory that is used again.
+    A block is read in pieces of one chunk, or of some if these are small: to cut it would be
+    one more copy, in memory that is not used again.
     """
 
     def __init__(self, fd: int | None, position: int, stop: int, chunk_size: int) -> None:
@@ -303,14 +304,17 @@ class _Ahead:
         """Close the file, once nothing is read of it any more."""
         if self._fd is None:
             return
-        reads = [coming for _, coming in self._coming]
-        try:
-            if reads:
-                await to_the_end(wait(reads))
-        finally:
-            for read in reads:
-                read.exception()  # seen: nobody wants what it would have given
-            await in_file_thread(partial(os.close, self._fd))
+        cancellation: CancelledError | None = None
+        for _, coming in self._coming:
+            try:
+                await to_the_end(coming)
+            except CancelledError as error:
+                cancellation = error
+            except Exception:  # noqa: BLE001, S110 - nobody wants what it would have given
+                pass
+        await in_file_thread(partial(os.close, self._fd))
+        if cancellation is not None:
+            raise cancellation
 
     def _start(self) -> None:
         size = min(_BLOCK, self._stop - self._position)

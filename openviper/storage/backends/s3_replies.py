@@ -43,8 +43,10 @@ _ENTRY = re.compile(
 )
 
 
-# Where an element is that ends the document, that one is whole, and no refusal.
-_WHOLE = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*<(?!Error\b)(\w+)\b.*</\1>\s*", re.DOTALL)
+# A page from its first element to its last is no refusal, and will be parsed yet.
+_PAGE = re.compile(
+    rb"\s*(?:<\?xml[^>]*\?>\s*)?<ListBucketResult\b.*</ListBucketResult>\s*", re.DOTALL
+)
 
 
 class Reply(dict[str, Any]):  # Any: its shapes are known to botocore's models only
@@ -118,7 +120,7 @@ def refusal(
 
 def refusal_in(operation: str, headers: Mapping[str, str], body: bytes) -> ClientError | None:
     """Return the error that a reply of success has in its body, or that its body is broken."""
-    if not body or _WHOLE.fullmatch(body):
+    if not body or _PAGE.fullmatch(body):
         return None
     root = _root(body)
     if root is not None and _name(root) != "Error":
