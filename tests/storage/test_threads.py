@@ -6,7 +6,7 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier, Event, Thread
@@ -129,16 +129,25 @@ async def test_thread_that_got_stuck_delays_nobody() -> None:
     assert await stuck
 
 
-async def test_quick_call_is_done_by_the_next_turn_of_its_loop(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have threads that nobody else has anything to do with, and a loop wait long for them."""
+    own = threads._Threads(3)
+    monkeypatch.setattr(threads, "_threads", own)
     monkeypatch.setattr(threads, "_PATIENCE", 10)
+    yield
+    own.stop()
+
+
+@pytest.mark.usefixtures("patient")
+async def test_quick_call_is_done_by_the_next_turn_of_its_loop() -> None:
     await in_file_thread(lambda: None)
     quick = file_thread(lambda: "here")
     await asyncio.sleep(0)
     assert quick.done()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_loop_stands_still_for_few_calls_that_need_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -152,8 +161,8 @@ async def test_loop_stands_still_for_few_calls_that_need_it(
     assert time.monotonic() - begun < 100 * 0.05 / 2
 
 
-async def test_caller_that_goes_on_finds_its_call_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_PATIENCE", 10)
+@pytest.mark.usefixtures("patient")
+async def test_caller_that_goes_on_finds_its_call_begun() -> None:
     begun, go_on = Event(), Event()
 
     def work() -> bool:
@@ -181,14 +190,13 @@ def test_call_of_a_loop_that_saw_to_nothing_is_done_with_the_next() -> None:
     assert done.wait(10)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_thread_that_cannot_be_begun_is_an_error_or_is_done_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(_: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    own = threads._Threads(3)
-    monkeypatch.setattr(threads, "_threads", own)
     with monkeypatch.context() as patched:
         patched.setattr(Thread, "start", refuse)
         with pytest.raises(RuntimeError, match="new thread"):
@@ -200,9 +208,9 @@ async def test_thread_that_cannot_be_begun_is_an_error_or_is_done_without(
         *(in_file_thread(partial(int, n), is_long=n % 2 == 0) for n in numbers)
     )
     assert found == list(numbers)
-    own.stop()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_signal_while_the_loop_stands_still_loses_no_result() -> None:
     class Interrupted:
         def get(self, timeout: float) -> None:
@@ -213,8 +221,9 @@ async def test_signal_while_the_loop_stands_still_loses_no_result() -> None:
     await in_file_thread(lambda: None)
     vars(threads._threads._arrivals[loop])["_bell"] = Interrupted()
     waiting = asyncio.ensure_future(in_file_thread(partial(go_on.wait, 10)))
-    while not raised:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not raised:
+            await asyncio.sleep(0)
     go_on.set()
     assert await waiting
     assert [type(error) for error in raised] == [ZeroDivisionError]
