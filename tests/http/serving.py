@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 import time
@@ -37,7 +38,8 @@ def serving(app: ASGIApp) -> Iterator[str]:
 
 def left_in(folder: Path) -> list[Path]:
     """Return the files below `folder`, unfinished ones too, but for the storage's own lock."""
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    found = os.walk(folder)  # which takes it that a folder goes while it looks
+    return [Path(above, name) for above, _, names in found for name in names if name != "lock"]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
