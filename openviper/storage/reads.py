@@ -62,6 +62,8 @@ async def stream(
             left = _expected(download.info, start, end)
             try:
                 async for block in download.chunks:
+                    if not block:  # obstore gives such for ever where a file became shorter
+                        break
                     left -= len(block)
                     for position in range(0, len(block), chunk_size):
                         yield block[position : position + chunk_size]

@@ -174,7 +174,8 @@ class TakesNewFilesAlong(MemoryStorage):
 
     async def delete(self, name: str) -> None:
         folder = name.rpartition("/")[0]
-        last = not folder or len([info async for info in self.files(folder)]) <= 1
+        inside = [info async for info in self.files() if info.name.startswith(f"{folder}/")]
+        last = len(inside) <= 1
         await super().delete(name)
         for _ in range(10):
             await asyncio.sleep(0)

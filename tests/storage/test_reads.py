@@ -64,6 +64,11 @@ async def test_short_body_is_an_error_that_says_how_much_is_missing() -> None:
     assert (raised.value.name, raised.value.backend, driver.closed) == ("a", "plain", 1)
 
 
+async def test_block_of_nothing_is_the_end() -> None:
+    with pytest.raises(UnavailableError, match="ended 2 bytes early"):
+        await storage_on(AnsweringDriver(b"abc", b"", b"de", size=5)).read("a")
+
+
 async def test_body_of_a_range_is_counted_by_the_range() -> None:
     storage = storage_on(AnsweringDriver(b"bc", size=5))
     assert await storage.read("a", start=1, end=3) == b"bc"
