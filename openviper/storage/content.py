@@ -149,18 +149,11 @@ class Source:
         spool = None if await self._reader.can_rewind() else self._spool
         count = 0
         try:
-            if spool is not None:
-                async with aclosing(spool.replay()) as replayed:
-                    async for kept in replayed:
-                        self._hash(kept)
-                        yield memoryview(kept)
-                        count += len(kept)
-                        self._report(count)
-            async with aclosing(self._reader.chunks()) as chunks:
+            given = self._reader.chunks() if spool is None else self._spooled(spool)
+            async with aclosing(given) as chunks:
                 async for chunk in chunks:
-                    if spool is not None:
-                        await spool.append(chunk)
-                    self._hash(chunk)
+                    if self._checksum is not None:
+                        self._checksum.update(chunk)
                     yield chunk
                     count += len(chunk)
                     self._report(count)
@@ -170,9 +163,14 @@ class Source:
             self.failure = error
             raise
 
-    def _hash(self, chunk: Buffer) -> None:
-        if self._checksum is not None:
-            self._checksum.update(chunk)
+    async def _spooled(self, spool: Spool) -> AsyncGenerator[memoryview, None]:
+        async with aclosing(spool.replay()) as replayed:
+            async for kept in replayed:
+                yield memoryview(kept)
+        async with aclosing(self._reader.chunks()) as chunks:
+            async for chunk in chunks:
+                await spool.append(chunk)
+                yield chunk
 
     def _report(self, count: int) -> None:
         if self._progress is not None and count > self._reported:

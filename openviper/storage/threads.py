@@ -155,7 +155,7 @@ class _Threads:
         call = _Call(work, result, arrivals, is_long, begun)
         self._calls.append(call)
         arrivals.under_way += 1
-        none_is_awake = len(self._resting) == len(self._workers)
+        none_is_awake = self._all_rest()
         if none_is_awake and arrivals.under_way == 1 and not is_long and self._has_begun:
             loop.call_soon(self._see, loop, arrivals)
             return result
@@ -174,7 +174,7 @@ class _Threads:
 
     def _see(self, loop: asyncio.AbstractEventLoop, arrivals: _Arrivals) -> None:
         """Have a call done, after all that the loop had to do first, which may be more calls."""
-        if len(self._resting) == len(self._workers):
+        if self._all_rest():
             self._wake_one()
         elif not arrivals.is_watched:
             self._watch_later(loop, arrivals)
@@ -190,6 +190,9 @@ class _Threads:
         for worker in self._workers:
             if worker.thread.ident is not None:
                 worker.thread.join()
+
+    def _all_rest(self) -> bool:
+        return len(self._resting) == len(self._workers)
 
     def _wake_one(self) -> bool:
         """Wake a thread, if one rests; `RuntimeError` where the first can't be begun."""
@@ -228,7 +231,7 @@ class _Threads:
             owed = self._work()
             self._resting.append(worker)
             # What came just before found a thread that seemed awake.
-            if self._calls and len(self._resting) == len(self._workers):
+            if self._calls and self._all_rest():
                 self._wake_one()
             _wake(owed)  # last: whom it wakes needs the interpreter, which resting gives away
 
